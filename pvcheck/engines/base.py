@@ -1,0 +1,52 @@
+"""What an engine is: a decision procedure for the properties of an instance, within limits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from pvcheck.model.instance import Instance
+from pvcheck.model.result import Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds on one run; an engine that meets one answers ``Inconclusive``. ``None``: no bound."""
+
+    depth: int | None = None
+    """Steps from the initial state."""
+    states: int | None = None
+    """Distinct states kept."""
+    seconds: float | None = None
+    """Wall-clock time."""
+    bytes: int | None = None
+    """Resident memory of the process."""
+
+
+class Progress(Protocol):
+    """Told how far a search is, a few times a second at most."""
+
+    def update(self, *, depth: int, states: int, transitions: int, frontier: int) -> None: ...
+
+
+class Engine(Protocol):
+    """Keeps nothing between calls and prints nothing.
+
+    Its ``Violated`` survives ``replay``, its ``Checked`` visited every state. ``stop_when_violated``: give up
+    (the rest inconclusive) as soon as one of these properties is violated, at the end of the depth at which it happens.
+    A ``KeyboardInterrupt`` ends the search; the result then has ``interrupted`` and what was found so far.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def check(
+        self,
+        instance: Instance,
+        properties: Collection[str],
+        limits: Limits,
+        progress: Progress,
+        *,
+        stop_when_violated: Collection[str] = (),
+    ) -> Result: ...

@@ -1,0 +1,165 @@
+"""Steps from the control-flow graph: where one ends and the next begins.
+
+A location is a node at which a step starts: a visible statement, a choice that no choice led to, or the
+head of a loop of local work. The step is that statement and the local work after it, as a tree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pvcheck.lang.graph import Graph, Kind, Node
+from pvcheck.lang.slots import live_in
+from pvcheck.model import code as c
+from pvcheck.model.model import FINISHED, Location, Statement
+from pvcheck.source import Span
+
+MAX_STEP = 4_000
+"""Instructions of one step; local branches that join again count twice."""
+
+
+class StepTooLarge(Exception):
+    def __init__(self, span: Span) -> None:
+        self.span = span
+        super().__init__()
+
+
+def cut(graph: Graph) -> tuple[c.Code, tuple[Location, ...]]:
+    """The code before the first location, and the locations.
+
+    Raises:
+        StepTooLarge: the local work after one statement has too many paths.
+    """
+    cutter = _Cutter(graph)
+    while True:
+        try:
+            return cutter.run()
+        except _LocalLoop as loop:
+            # Going round a loop of local work is a step per round: cut at its head, start again.
+            cutter = _Cutter(graph, cutter.heads | {loop.head})
+
+
+def statements(graph: Graph) -> set[Statement]:
+    """The source statements in the graph."""
+    found = set()
+    for node in reachable(graph.entry):
+        for instruction in node.code:
+            _collect(instruction, found)
+        if node.kind is Kind.BRANCH and node.written:
+            found.add(Statement(node.span, True))
+        if node.kind is Kind.TRY:
+            found.add(Statement(node.span, True))
+    return found
+
+
+def _collect(instruction: c.Instruction, found: set[Statement]) -> None:
+    match instruction:
+        case c.Reached(span):
+            found.add(Statement(span, False))
+        case c.If(_, then, otherwise, span, written):
+            if written:
+                found.add(Statement(span, True))
+            for inner in (*then, *otherwise):
+                _collect(inner, found)
+        case c.ForEach(body=body):
+            for inner in body:
+                _collect(inner, found)
+        case c.Choose(alternatives):
+            for alternative in alternatives:
+                for inner in alternative:
+                    _collect(inner, found)
+
+
+def reachable(entry: Node) -> list[Node]:
+    seen: dict[int, Node] = {}
+    stack = [entry]
+    while stack:
+        node = stack.pop()
+        if node.number not in seen:
+            seen[node.number] = node
+            stack += node.successors
+    return list(seen.values())
+
+
+class _LocalLoop(Exception):
+    def __init__(self, head: int) -> None:
+        self.head = head
+        super().__init__()
+
+
+class _Cutter:
+    def __init__(self, graph: Graph, heads: frozenset[int] = frozenset()) -> None:
+        self._entry = _skip(graph.entry)
+        self.heads = heads
+        """Nodes that start a step because they head a local loop."""
+        self._live = live_in(reachable(graph.entry))
+        self._numbers: dict[int, int] = {}
+        self._nodes: list[Node] = []
+        self._budget = 0
+
+    def run(self) -> tuple[c.Code, tuple[Location, ...]]:
+        self._budget = MAX_STEP
+        start = self._tree(self._entry, by_choice=False, path=())
+        locations = []
+        while len(locations) < len(self._nodes):
+            locations.append(self._location(len(locations)))
+        return start, tuple(locations)
+
+    def _location(self, number: int) -> Location:
+        node = self._nodes[number]
+        self._budget = MAX_STEP
+        code = self._step(node)
+        live = tuple(sorted(self._live[node.number]))
+        return Location(number, live, code, node.span, node.text, node.procedure, node.source)
+
+    def _step(self, node: Node) -> c.Code:
+        """The step that starts at ``node``."""
+        by_choice = node.choice and not node.visible
+        return self._through(node, by_choice=by_choice, path=(node.number,))
+
+    def _tree(self, node: Node, *, by_choice: bool, path: tuple[int, ...]) -> c.Code:
+        """The rest of a step that has come to ``node``."""
+        node = _skip(node)
+        if node.kind is Kind.END:
+            return (c.Goto(FINISHED),)
+        if node.number in path and not self._ends(node, by_choice):
+            raise _LocalLoop(node.number)
+        if self._ends(node, by_choice):
+            return (c.Goto(self._number(node)),)
+        return self._through(node, by_choice=by_choice, path=(*path, node.number))
+
+    def _ends(self, node: Node, by_choice: bool) -> bool:
+        return node.visible or node.number in self.heads or (node.choice and not by_choice)
+
+    def _through(self, node: Node, *, by_choice: bool, path: tuple[int, ...]) -> c.Code:
+        self._budget -= 1 + len(node.code)
+        if self._budget < 0:
+            raise StepTooLarge(node.span)
+        after = [self._tree(s, by_choice=by_choice, path=path) for s in node.successors]
+        match node.kind:
+            case Kind.PLAIN:
+                return (*node.code, *after[0])
+            case Kind.BRANCH:
+                assert node.condition is not None, "a BRANCH has a condition"
+                return (c.If(node.condition, after[0], after[1], node.span, node.written),)
+            case Kind.TRY:
+                assert node.attempt is not None, "a TRY has its lock"
+                return (replace(node.attempt, success=after[0], failure=after[1]),)
+            case Kind.CHOOSE:
+                return (c.Choose(tuple(after), node.span),)
+        raise AssertionError(f"{node.kind} is not executed")
+
+    def _number(self, node: Node) -> int:
+        if node.number not in self._numbers:
+            self._numbers[node.number] = len(self._nodes)
+            self._nodes.append(node)
+        return self._numbers[node.number]
+
+
+def _skip(node: Node) -> Node:
+    """The first node that is more than a hop."""
+    seen = set()
+    while node.kind is Kind.HOP and node.number not in seen:
+        seen.add(node.number)
+        node = node.successors[0]
+    return node

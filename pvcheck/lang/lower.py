@@ -1,0 +1,76 @@
+"""A specification's syntax tree to a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pvcheck.diagnostics import Code, SpecError
+from pvcheck.lang import ast, core
+from pvcheck.lang.cut import StepTooLarge, cut, statements
+from pvcheck.lang.declarations import Declarations
+from pvcheck.lang.edit import check_mutants
+from pvcheck.lang.errors import Errors
+from pvcheck.lang.expressions import Expressions
+from pvcheck.lang.graph import MAX_NODES, TooLarge, build
+from pvcheck.lang.recursion import report_recursion
+from pvcheck.lang.statements import check_procedure
+from pvcheck.lang.symbols import collect
+from pvcheck.lang.typing import Types
+from pvcheck.model.model import Model, Statement, ThreadFamily
+from pvcheck.source import Source
+
+
+def lower(tree: ast.Specification, sources: tuple[Source, ...]) -> Model:
+    """The model of a specification, all files together; ``sources``: main file first.
+
+    Raises:
+        SpecError: with all errors that do not follow from others.
+    """
+    by_name = {s.name: s for s in sources}
+    errors = Errors()
+    symbols = collect(tree, errors)
+    expressions = Expressions(symbols, Types(symbols, errors), errors)
+    declarations = Declarations(expressions)
+    declarations.check()
+    procedures: dict[str, core.Procedure] = {}
+    for declared in symbols.globals.values():
+        if isinstance(declared, ast.Procedure | ast.Thread):
+            checked = check_procedure(declared, expressions)
+            if checked is not None:
+                procedures[declared.name.text] = checked
+    report_recursion(symbols, errors)
+    errors.found += check_mutants(tree)
+    if errors.found:
+        raise SpecError(errors.found, by_name)
+    threads, executed = _threads(declarations, procedures, by_name, errors)
+    if errors.found:
+        raise SpecError(errors.found, by_name)
+    return declarations.model(sources, threads, executed)
+
+
+def _threads(
+    declarations: Declarations,
+    procedures: Mapping[str, core.Procedure],
+    sources: Mapping[str, Source],
+    errors: Errors,
+) -> tuple[tuple[ThreadFamily, ...], tuple[Statement, ...]]:
+    families = []
+    executed: set[Statement] = set()
+    for thread in declarations.threads():
+        try:
+            graph = build(procedures[thread.name.text], procedures, sources)
+            start, locations = cut(graph)
+        except TooLarge:
+            message = f"more than {MAX_NODES} statements with all procedures in place"
+            errors.add(Code.TOO_LARGE, message, thread.name.span)
+            continue
+        except StepTooLarge as e:
+            message = "the local work after this statement has too many paths"
+            errors.add(Code.TOO_LARGE, message, e.span)
+            continue
+        executed |= statements(graph)
+        sort = declarations.thread_sort(thread)
+        name = thread.name.text
+        families.append(ThreadFamily(name, sort, graph.locals, start, locations, thread.span))
+    by_place = sorted(executed, key=lambda s: (s.span.file, s.span.start, s.span.end, s.branch))
+    return tuple(families), tuple(by_place)

@@ -1,0 +1,41 @@
+"""Where declarations begin and end in a text that may not parse, so that each can report its own error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_TOKEN = re.compile(
+    r"//[^\n]*|/\*.*?\*/|\"[^\"\n]*\"|(?P<open>[{(\[])|(?P<close>[})\]])|(?P<end>;)|(?P<word>@?\w+)", re.S
+)
+_FIRST_WORDS = frozenset(
+    "system import sort ordered param type enum struct lock order var gen fn proc op thread when "
+    "invariant lemma progress instance default expect mutant @src".split()
+)
+
+
+def declarations_apart(text: str) -> Iterator[tuple[int, int]]:
+    """The ranges of ``text`` that look like one declaration each, without the first errors' leftovers.
+
+    A declaration starts at a keyword that starts one, outside all brackets, after a ``;`` or ``}``.
+    """
+    depth, start, fresh = 0, None, True
+    starts: list[int] = []
+    for token in _TOKEN.finditer(text):
+        match token.lastgroup:
+            case "open":
+                depth, fresh = depth + 1, False
+            case "close":
+                depth = max(0, depth - 1)
+                fresh = depth == 0
+            case "end":
+                fresh = fresh or depth == 0
+            case "word" if depth == 0:
+                # ``expect`` after a mutant's braces belongs to the mutant.
+                inside = token[0] == "expect" and start is not None and text[start:].startswith("mutant")
+                at_line_start = text[:token.start()].rpartition("\n")[2].strip() == ""
+                if fresh and token[0] in _FIRST_WORDS and not inside and at_line_start:
+                    start = token.start()
+                    starts.append(start)
+                fresh = False
+    yield from zip(starts, [*starts[1:], len(text)], strict=True)

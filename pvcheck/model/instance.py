@@ -1,0 +1,37 @@
+"""Sizes for the sorts and values for the parameters of a model: what makes it finite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from pvcheck.model.model import Model, ThreadFamily
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A model with every size known."""
+
+    model: Model
+    name: str
+    sizes: dict[str, int]
+    """Number of elements of each sort, at least 1."""
+    parameters: dict[str, int | bool]
+    only: tuple[str, ...] | None
+    """The operations that threads may start; ``None``: all."""
+
+    @cached_property
+    def threads(self) -> tuple[tuple[ThreadFamily, int | None], ...]:
+        """Every thread, as its family and its element; the position is the thread's number."""
+        return tuple(
+            (family, element)
+            for family in self.model.threads
+            for element in (range(self.sizes[family.sort.name]) if family.sort else (None,))
+        )
+
+    def thread_name(self, number: int) -> str:
+        family, element = self.threads[number]
+        return family.name if element is None else f"{family.name}[{element}]"
+
+    def allows(self, operation: str) -> bool:
+        return self.only is None or operation in self.only

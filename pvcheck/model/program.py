@@ -1,0 +1,107 @@
+"""What the generated functions of one instance share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pvcheck.model import runtime
+from pvcheck.model.layout import Layout
+from pvcheck.model.locks import Guards, Locks
+from pvcheck.model.values import TooLarge
+from pvcheck.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """Something a step did, for coverage."""
+
+    what: str
+    """``statement``, ``branch``, ``try failed``, ``begin`` or ``finish``."""
+    span: Span | None = None
+    outcome: bool = False
+    """Of a branch."""
+    name: str = ""
+    """Of the operation or lock class."""
+
+
+class Program:
+    """The constants, spans and coverage items that the source refers to by number."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.instance = layout.instance
+        self.guards = Guards(layout)
+        self.locks = Locks(layout)
+        self.spans: list[Span] = []
+        self.covered: list[Covered] = []
+        self._table: dict[str, Any] = {}
+        self._numbers: dict[Any, str] = {}
+        self._span_numbers: dict[Span, int] = {}
+        self._cover_bits: dict[Covered, int] = {}
+
+    def span(self, span: Span) -> int:
+        """The number of a span."""
+        if span not in self._span_numbers:
+            self._span_numbers[span] = len(self.spans)
+            self.spans.append(span)
+        return self._span_numbers[span]
+
+    def cover(self, item: Covered) -> int:
+        """The set, as bits, that holds only ``item``."""
+        if item not in self._cover_bits:
+            self._cover_bits[item] = 1 << len(self.covered)
+            self.covered.append(item)
+        return self._cover_bits[item]
+
+    def constant(self, value: Any, key: Any = None) -> str:
+        """The name of a constant in the source. ``key`` stands for a value that is not hashable."""
+        key = (type(value), value) if key is None else key
+        if key not in self._numbers:
+            self._numbers[key] = f"d{len(self._numbers)}"
+            self._table[self._numbers[key]] = value
+        return self._numbers[key]
+
+    def load(self, source: str) -> dict[str, Any]:
+        """The functions that ``source`` defines, by name.
+
+        Raises:
+            TooLarge: it nests deeper than Python compiles.
+        """
+        namespace: dict[str, Any] = {**_environment(self), **self._table}
+        try:
+            exec(compile(source, "<steps>", "exec"), namespace)
+        except (SyntaxError, RecursionError, MemoryError) as error:
+            raise TooLarge("an expression or statement is nested too deeply") from error
+        return namespace
+
+
+def _environment(program: Program) -> dict[str, Any]:
+    """The only names that generated source can see, besides its own."""
+    allowed = (all, any, frozenset, len, range, reversed, sorted, sum, tuple, list, dict)
+    helpers = (
+        runtime.bump,
+        runtime.changed,
+        runtime.deref,
+        runtime.div,
+        runtime.element,
+        runtime.first,
+        runtime.following,
+        runtime.greatest,
+        runtime.held,
+        runtime.holds,
+        runtime.index,
+        runtime.last,
+        runtime.least,
+        runtime.mod,
+        runtime.put,
+        runtime.remove,
+    )
+    return {
+        "__builtins__": {f.__name__: f for f in allowed} | {"AssertionError": AssertionError},
+        **{f.__name__: f for f in helpers},
+        "assertion": runtime.assertion,
+        "check_read": program.guards.check_read,
+        "check_write": program.guards.check_write,
+        **program.locks.functions(),
+    }

@@ -1,0 +1,89 @@
+"""Runs of ``verify`` as JSON for programs. Same run, same bytes: no times, no paths of our own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pvcheck.model.result import LockEdge
+from pvcheck.model.verdict import Checked, Inconclusive, Violated
+from pvcheck.report.outcome import Outcome, Run
+from pvcheck.report.run_text import Saved
+
+FORMAT = "pvcheck-verify-1"
+
+
+def run_json(
+    runs: Sequence[tuple[Run, Mapping[str, Saved]]], warnings: Sequence[str] | None, status: int
+) -> str:
+    """Everything that the text report says. ``warnings``: ``None`` where nothing was judged."""
+    document = {
+        "format": FORMAT,
+        "runs": [_run(run, saved) for run, saved in runs],
+        "vacuity": None if warnings is None else list(warnings),
+        "status": status,
+    }
+    return json.dumps(document, indent=1) + "\n"
+
+
+def _run(run: Run, saved: Mapping[str, Saved]) -> dict[str, Any]:
+    instance, statistics = run.instance, run.result.statistics
+    return {
+        "specification": run.specification,
+        "system": instance.model.name,
+        "mutant": run.mutant,
+        "instance": instance.name,
+        "values": {**instance.sizes, **instance.parameters},
+        "engine": run.engine,
+        "states": statistics.states,
+        "transitions": statistics.transitions,
+        "depth": statistics.depth,
+        "interrupted": run.result.interrupted,
+        "properties": [_outcome(outcome, saved.get(outcome.name)) for outcome in run.outcomes],
+        "lock_order": {
+            "classes": [lock.name for lock in instance.model.locks],
+            "edges": [_edge(edge) for edge in run.result.lock_edges],
+            "cycles": None if run.cycles is None else [_cycle(cycle) for cycle in run.cycles],
+        },
+    }
+
+
+def _outcome(outcome: Outcome, saved: Saved | None) -> dict[str, Any]:
+    return {
+        "property": outcome.name,
+        **_verdict(outcome, saved),
+        "expected": "violated" if outcome.expected else "checked",
+        "standing": outcome.standing.name.lower().replace("_", " "),
+    }
+
+
+def _verdict(outcome: Outcome, saved: Saved | None) -> dict[str, Any]:
+    match outcome.verdict:
+        case Checked(states):
+            return {"verdict": "checked", "states": states}
+        case Inconclusive(depth, reason):
+            return {"verdict": "inconclusive", "depth": depth, "reason": reason}
+        case Violated(trace):
+            return {
+                "verdict": "violated",
+                "steps": len(trace.steps),
+                "why": list(trace.why),
+                "trace": None if saved is None else saved.file,
+                "again": None if saved is None else saved.again,
+            }
+
+
+def _edge(edge: LockEdge) -> dict[str, Any]:
+    return {
+        "before": edge.before,
+        "after": edge.after,
+        "direction": edge.direction,
+        "thread": edge.example.thread,
+        "statement": edge.example.statement,
+        "where": edge.example.where,
+    }
+
+
+def _cycle(cycle: Sequence[LockEdge]) -> list[dict[str, str]]:
+    return [{"before": e.before, "after": e.after, "direction": e.direction} for e in cycle]

@@ -1,0 +1,137 @@
+"""Runs of ``verify`` as text for people. Same run, same text: no times, no paths of our own."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pvcheck.model.instance import Instance
+from pvcheck.model.model import LOCK_ORDER
+from pvcheck.model.result import LockEdge
+from pvcheck.model.trace import Trace
+from pvcheck.model.verdict import Checked, Inconclusive, Violated
+from pvcheck.report.columns import WIDTH, wrap
+from pvcheck.report.outcome import Outcome, Run
+from pvcheck.report.steps import step_table
+
+_VERDICT_WIDTH = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What became of the trace of a violation."""
+
+    file: str | None
+    """Where it was written; ``None``: nowhere."""
+    again: str
+    """The command that finds the violation again."""
+
+
+def run_text(run: Run, saved: Mapping[str, Saved], width: int = WIDTH) -> str:
+    """The header, a line per property, and for each violated one how it comes about."""
+    names = max((len(o.name) for o in run.outcomes), default=0)
+    lines = wrap(header(run), width, hanging=2)
+    for outcome in run.outcomes:
+        lines += _property(run, outcome, saved.get(outcome.name), names, width)
+        if outcome.name == LOCK_ORDER:
+            for cycle in run.cycles or ():
+                lines += [f"    {line}" for line in cycle_lines(cycle, width - 4)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def header(run: Run) -> str:
+    """For example ``obm · small: 2 threads, 2 pages · explicit engine, 312 states``."""
+    instance = run.instance
+    mutant = f" + {run.mutant}" if run.mutant is not None else ""
+    sizes = ", ".join(_sizes(instance))
+    states = plural(run.result.statistics.states, "state")
+    end = ", interrupted" if run.result.interrupted else ""
+    named = f"{instance.name}: {sizes}" if sizes else instance.name
+    return f"{instance.model.name}{mutant} · {named} · {run.engine} engine, {states}{end}"
+
+
+def _sizes(instance: Instance) -> list[str]:
+    """The sizes that the instance gives, and the parameters it gives a value of its own."""
+    given = {name for i in instance.model.instances for name, _ in i.values}
+    sizes = [
+        plural(instance.sizes[sort.type.name], sort.type.name.lower())
+        for sort in instance.model.sorts
+        if sort.size is None
+    ]
+    values = [
+        f"{name} = {str(value).lower()}"
+        for name, value in instance.parameters.items()
+        if name in given
+    ]
+    return sizes + values
+
+
+def _property(run: Run, outcome: Outcome, saved: Saved | None, names: int, width: int) -> list[str]:
+    head = f"  {outcome.name:<{names}} {outcome.word:<{_VERDICT_WIDTH}}"
+    match outcome.verdict:
+        case Checked():
+            detail = _lock_order(run) if outcome.name == LOCK_ORDER else ""
+            return [f"{head}  {detail}".rstrip()]
+        case Inconclusive(depth, reason):
+            return wrap(
+                f"{head}  {reason}, all within {plural(depth, 'step')} searched", width, hanging=4
+            )
+        case Violated(trace):
+            line = f"{head}  {plural(len(trace.steps), 'step')}"
+            return _violation(line, trace, saved, width)
+
+
+def _violation(line: str, trace: Trace, saved: Saved | None, width: int) -> list[str]:
+    lines = [line]
+    if saved is not None and saved.file is not None:
+        beside = f"{line}   {saved.file}"
+        lines = [beside] if len(beside) <= width else [line, f"    {saved.file}"]
+    for why in trace.why:
+        lines += [
+            f"    why   {w}" if i == 0 else f"          {w}"
+            for i, w in enumerate(wrap(why, width - 10))
+        ]
+    lines += [f"    {row}" for row in step_table(trace, width - 4)]
+    if saved is not None:
+        lines.append(f"  again: {saved.again}")
+        if saved.file is not None:
+            lines.append(f"  show:  pvcheck trace show {shlex.quote(saved.file)}")
+    return lines
+
+
+def _lock_order(run: Run) -> str:
+    if run.cycles is None:
+        return ""
+    classes = plural(len(run.instance.model.locks), "class")
+    edges = plural(len(run.result.lock_edges), "edge")
+    cycles = plural(len(run.cycles), "cycle") if run.cycles else "no cycle"
+    return f"{classes}, {edges}, {cycles}"
+
+
+def cycle_lines(cycle: tuple[LockEdge, ...], width: int) -> list[str]:
+    """The classes of a cycle in the order locks were taken, and an example of each edge."""
+    path = " < ".join([*(edge.before for edge in cycle), cycle[0].before])
+    lines = wrap(f"cycle {path}", width, hanging=6)
+    for edge in cycle:
+        step = edge.example
+        direction = f" ({edge.direction})" if edge.direction else ""
+        held = ", ".join(step.held_before)
+        text = (
+            f"{edge.before} < {edge.after}{direction}: {step.thread} at {step.where}, "
+            f"{step.statement}, while it holds {held}"
+        )
+        lines += [f"  {line}" for line in wrap(text, width - 2, hanging=2)]
+    return lines
+
+
+def plural(number: int, noun: str) -> str:
+    """``1 class``, ``2 classes``; digits in groups of three."""
+    digits = f"{number:,}".replace(",", " ")
+    if number == 1:
+        return f"{digits} {noun}"
+    if noun.endswith(("s", "x", "ch", "sh")):
+        return f"{digits} {noun}es"
+    if noun.endswith("y") and noun[-2:-1] not in {*"aeiou"}:
+        return f"{digits} {noun[:-1]}ies"
+    return f"{digits} {noun}s"

@@ -1,0 +1,61 @@
+"""The steps of a trace as a table: the short form, below a violated property."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pvcheck.model.trace import Trace, TraceStep, Waiter
+from pvcheck.report.columns import Cell, table
+
+_HEADER = ("step", "thread", "operation", "locks held", "change", "where")
+
+
+def step_table(trace: Trace, width: int) -> list[str]:
+    """One row per step: who does what, the locks held after it, and what it changed."""
+    rows = list(_rows(trace))
+    if not rows:
+        return ["the initial state, before any step"]
+    # A file and line is of no use when it is broken in two, so the others make room for it.
+    return table(_HEADER, rows, width, whole={0, 1, 5})
+
+
+def _rows(trace: Trace) -> Iterator[tuple[Cell, ...]]:
+    operations: dict[str, str | None] = {}
+    waits: tuple[Waiter, ...] = ()
+    for number, step in enumerate(trace.steps, start=1):
+        started = step.operation is not None and operations.get(step.thread) != step.operation
+        operations[step.thread] = step.operation
+        head = (step.operation,) if started and step.operation is not None else ()
+        yield (
+            (str(number),),
+            (step.thread,),
+            (*head, step.statement),
+            (", ".join(step.held_after),),
+            (*changes(step), *(waiting(w) for w in newly_waiting(waits, step.waits))),
+            (step.where,),
+        )
+        waits = step.waits
+
+
+def changes(step: TraceStep) -> tuple[str, ...]:
+    """What the step picked, and the new values it left."""
+    return (
+        *(f"{name} is {value}" for name, value in step.chosen),
+        *(f"{change.name} = {change.after}" for change in step.changes),
+    )
+
+
+def newly_waiting(before: Sequence[Waiter], after: Sequence[Waiter]) -> tuple[Waiter, ...]:
+    """The waiters of ``after`` that did not wait for the same lock before."""
+    known = {(w.thread, w.lock) for w in before}
+    return tuple(w for w in after if (w.thread, w.lock) not in known)
+
+
+def waiting(waiter: Waiter) -> str:
+    """For example ``cpu[0] waits for pv[1], held by cpu[1]``."""
+    return f"{waiter.thread} {waits_for(waiter)}"
+
+
+def waits_for(waiter: Waiter) -> str:
+    holders = f", held by {' and '.join(waiter.holders)}" if waiter.holders else ""
+    return f"waits for {waiter.lock}{holders}"
