@@ -1,4 +1,4 @@
-"""Where text leaves the program: what is safe to show, colour, encodings, and readers that went away."""
+"""Where text leaves the program: what is safe to show, colour, encodings, closed pipes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pvcheck.report.columns import printable
 class Stream:
     """Standard output or standard error.
 
-    A reader that closes the pipe (``| head``) does not end the run: counterexamples are still written,
-    and the status still says what was found.
+    A reader that closes the pipe (``| head``) does not end the run: counterexamples are still
+    written, and the status still says what was found.
     """
 
     def __init__(self, stream: TextIO | None, *, colour: bool) -> None:

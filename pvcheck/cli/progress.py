@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pvcheck.cli.console import Console
 from pvcheck.engines.base import Progress
+from pvcheck.engines.meter import resident
 from pvcheck.report.columns import printable
 from pvcheck.report.run_text import plural
 
@@ -71,15 +70,9 @@ def line(phase: str, depth: int, states: int, frontier: int, seconds: float) -> 
     """For example ``obm small: depth 12, 5 120 states, 9 000 states/s, frontier 64, 40 MB``."""
     return (
         f"{printable(phase)}: depth {depth}, {plural(states, 'state')}, {rate(states, seconds)}, "
-        f"frontier {frontier:,}, {memory()}".replace(",0", " 0")
+        f"frontier {frontier}, {resident() >> 20} MB"
     )
 
 
 def rate(states: int, seconds: float) -> str:
     return f"{plural(round(states / max(seconds, 0.001)), 'state')}/s"
-
-
-def memory() -> str:
-    """The most memory this process had so far."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return f"{peak * (1 if sys.platform == 'darwin' else 1024) >> 20} MB"

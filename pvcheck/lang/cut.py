@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pvcheck.lang.graph import Graph, Kind, Node
-from pvcheck.lang.slots import live_in
+from pvcheck.lang.slots import Slots, live_in
 from pvcheck.model import code as c
 from pvcheck.model.model import FINISHED, Location, Statement
 from pvcheck.source import Span
@@ -30,13 +30,15 @@ def cut(graph: Graph) -> tuple[c.Code, tuple[Location, ...]]:
     Raises:
         StepTooLarge: the local work after one statement has too many paths.
     """
-    cutter = _Cutter(graph)
+    live = live_in(reachable(graph.entry))
+    heads: frozenset[int] = frozenset()
     while True:
-        try:
-            return cutter.run()
-        except _LocalLoop as loop:
-            # Going round a loop of local work is a step per round: cut at its head, start again.
-            cutter = _Cutter(graph, cutter.heads | {loop.head})
+        cutter = _Cutter(graph, live, heads)
+        result = cutter.run()
+        if not cutter.loops:
+            return result
+        # Going round a loop of local work is a step per round: cut at its head, start again.
+        heads |= cutter.loops
 
 
 def statements(graph: Graph) -> set[Statement]:
@@ -81,18 +83,14 @@ def reachable(entry: Node) -> list[Node]:
     return list(seen.values())
 
 
-class _LocalLoop(Exception):
-    def __init__(self, head: int) -> None:
-        self.head = head
-        super().__init__()
-
-
 class _Cutter:
-    def __init__(self, graph: Graph, heads: frozenset[int] = frozenset()) -> None:
+    def __init__(self, graph: Graph, live: dict[int, Slots], heads: frozenset[int]) -> None:
         self._entry = _skip(graph.entry)
-        self.heads = heads
+        self._live = live
+        self._heads = heads
         """Nodes that start a step because they head a local loop."""
-        self._live = live_in(reachable(graph.entry))
+        self.loops: set[int] = set()
+        """Heads of local loops that are not among them yet."""
         self._numbers: dict[int, int] = {}
         self._nodes: list[Node] = []
         self._budget = 0
@@ -122,14 +120,15 @@ class _Cutter:
         node = _skip(node)
         if node.kind is Kind.END:
             return (c.Goto(FINISHED),)
-        if node.number in path and not self._ends(node, by_choice):
-            raise _LocalLoop(node.number)
         if self._ends(node, by_choice):
+            return (c.Goto(self._number(node)),)
+        if node.number in path:
+            self.loops.add(node.number)
             return (c.Goto(self._number(node)),)
         return self._through(node, by_choice=by_choice, path=(*path, node.number))
 
     def _ends(self, node: Node, by_choice: bool) -> bool:
-        return node.visible or node.number in self.heads or (node.choice and not by_choice)
+        return node.visible or node.number in self._heads or (node.choice and not by_choice)
 
     def _through(self, node: Node, *, by_choice: bool, path: tuple[int, ...]) -> c.Code:
         self._budget -= 1 + len(node.code)

@@ -21,17 +21,32 @@ def used(expr: Expr | None) -> Slots:
 def live_in(nodes: Iterable[Node]) -> dict[int, Slots]:
     """For each node's number, the slots whose value may still be read from there on."""
     order = sorted(nodes, key=lambda n: n.number)
-    live: dict[int, Slots] = {n.number: frozenset() for n in order}
+    # The effect of a node is distributive: what it reads, and what it lets through.
+    found = {n.number: _through_node(n, frozenset()) for n in order}
+    everything = frozenset[int]().union(*found.values())
+    reads = {number: _mask(slots) for number, slots in found.items()}
+    passes = {n.number: _mask(_through_node(n, everything)) for n in order}
+    live = dict.fromkeys(reads, 0)
     changed = True
     while changed:
         changed = False
         for node in order:
-            after = frozenset[int]().union(*(live[s.number] for s in node.successors))
-            before = _through_node(node, after)
+            after = 0
+            for successor in node.successors:
+                after |= live[successor.number]
+            before = reads[node.number] | (after & passes[node.number])
             if before != live[node.number]:
                 live[node.number] = before
                 changed = True
-    return live
+    return {number: _slots(mask) for number, mask in live.items()}
+
+
+def _mask(slots: Slots) -> int:
+    return sum(1 << slot for slot in slots)
+
+
+def _slots(mask: int) -> Slots:
+    return frozenset(i for i in range(mask.bit_length()) if mask >> i & 1)
 
 
 def _through_node(node: Node, after: Slots) -> Slots:

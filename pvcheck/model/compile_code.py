@@ -1,9 +1,9 @@
 """Steps as Python functions.
 
 ``step(t, u, me, q, s, l, c)`` takes the thread's number, that plus one, its element, its first
-snapshot cell, the shared part, the local part and the choices. It returns the shared and local part
-after the step and the bit set of what it covered; or ``None`` if this run of the step does not exist
-(the thread waits, an assumption fails, there is nothing to pick); or it raises ``Faulted``.
+snapshot cell, the shared part, the local part and the choices. It returns the shared and local
+parts after the step and the bit set of what it covered; or ``None`` if this run of the step does
+not exist (the thread waits, an assumption fails, nothing can be picked); or it raises ``Faulted``.
 """
 
 from __future__ import annotations
@@ -149,12 +149,8 @@ class CodeCompiler(ExprCompiler):
         match instruction:
             case Goto():
                 return self._goto(instruction)
-            case If():
-                return self._if(instruction)
-            case TryLock():
-                return self._try(instruction)
-            case Choose():
-                return self._choose(instruction)
+            case If() | TryLock() | Choose():
+                return self._branching(instruction)
             case Await(condition=condition) | Assume(condition=condition):
                 self._unless(condition, "return None")
             case Check(condition=condition):
@@ -171,14 +167,22 @@ class CodeCompiler(ExprCompiler):
                 self._for_each(instruction)
             case Pick():
                 self._pick(instruction)
-            case Begin():
-                self._begin(instruction)
-            case Finish(operation=operation, held=slot):
-                self._emit(f"finish(w, t, x{slot}, {self.span})")
-                self._note("finish", operation, ())
+            case Begin() | Finish():
+                self._operation(instruction)
             case _:
                 assert_never(instruction)
         return True
+
+    def _branching(self, instruction: If | TryLock | Choose) -> bool:
+        match instruction:
+            case If():
+                return self._if(instruction)
+            case TryLock():
+                return self._try(instruction)
+            case Choose():
+                return self._choose(instruction)
+            case _:
+                assert_never(instruction)
 
     def _unless(self, condition: Expr, line: str) -> None:
         code = self.expr(condition)
@@ -342,13 +346,18 @@ class CodeCompiler(ExprCompiler):
         self._emit(f"{name} = {items}[c.take(len({items}))]")
         self._emit(f"c.note('pick', {instruction.slot}, {name})")
 
-    def _begin(self, instruction: Begin) -> None:
-        self._emit(f"x{instruction.held} = held(w[:{self.layout.lock_cells}], t)")
+    def _operation(self, instruction: Begin | Finish) -> None:
+        slot = f"x{instruction.held}"
+        if isinstance(instruction, Finish):
+            self._emit(f"finish(w, t, {slot}, {self.span})")
+            self._note("finish", instruction.operation)
+            return
+        self._emit(f"{slot} = held(w[:{self.layout.lock_cells}], t)")
         with self.unguarded():
             arguments = "".join(f"{self.expr(a)}, " for a in instruction.arguments)
-        self._note("begin", instruction.operation, (f"({arguments})",))
+        self._note("begin", instruction.operation, f"({arguments})")
 
-    def _note(self, what: str, operation: str, more: tuple[str, ...]) -> None:
+    def _note(self, what: str, operation: str, *more: str) -> None:
         self._cover(Covered(what, name=operation))
         arguments = ", ".join((repr(what), self.program.constant(operation), *more))
         self._emit(f"if c is not None: c.note({arguments})")

@@ -115,20 +115,8 @@ class ExprCompiler:
 
     def expr(self, expr: Expr) -> str:
         match expr:
-            case Const(value=value):
-                return self._literal(value)
-            case Param(name=name):
-                return repr(self.instance.parameters[name])
-            case SizeOf(sort=sort):
-                return repr(self.instance.sizes[sort])
-            case OpAllowed(operation=operation):
-                return repr(self.instance.allows(operation))
-            case Local(slot=slot):
-                return self.local(slot)
-            case Self():
-                return "me"
-            case Bound(number=number):
-                return self._bound.get(number, f"b{number}")
+            case Const() | Param() | SizeOf() | OpAllowed() | Local() | Self() | Bound():
+                return self._leaf(expr)
             case Read():
                 return self._read(expr)
             case Field(of=of, position=position):
@@ -148,8 +136,27 @@ class ExprCompiler:
             case TakeSnapshot(counter=counter, indices=indices):
                 return self._counter(counter, indices)
             case Changed(counter=counter, indices=indices, snapshot=snapshot):
-                position = self._counter(counter, indices)
-                return f"changed({self.expr(snapshot)}, {position}, {self.span})"
+                number = self._counter(counter, indices)
+                return f"changed({self.expr(snapshot)}, {number}, {self.span})"
+            case _:
+                assert_never(expr)
+
+    def _leaf(self, expr: Const | Param | SizeOf | OpAllowed | Local | Self | Bound) -> str:
+        match expr:
+            case Const(value=value):
+                return self._literal(value)
+            case Param(name=name):
+                return self._literal(self.instance.parameters[name])
+            case SizeOf(sort=sort):
+                return self._literal(self.instance.sizes[sort])
+            case OpAllowed(operation=operation):
+                return self._literal(self.instance.allows(operation))
+            case Local(slot=slot):
+                return self.local(slot)
+            case Self():
+                return "me"
+            case Bound(number=number):
+                return self._bound.get(number, f"b{number}")
             case _:
                 assert_never(expr)
 
@@ -167,14 +174,14 @@ class ExprCompiler:
     def position(self, block: Block, indices: tuple[Expr, ...]) -> str:
         """The row-major position of an element in a block."""
         code = "0"
-        for index, size in zip(indices, block.sizes, strict=True):
-            part = self._index(index, size)
+        for index, length in zip(indices, block.sizes, strict=True):
+            part = self._index(index, length)
             if code.isdigit() and part.isdigit():
-                code = str(int(code) * size + int(part))
+                code = str(int(code) * length + int(part))
             elif code == "0":
                 code = part
             else:
-                code = f"({code} * {size} + {part})"
+                code = f"({code} * {length} + {part})"
         return code
 
     def _index(self, index: Expr, size: int) -> str:

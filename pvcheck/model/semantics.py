@@ -1,7 +1,8 @@
 """What an instance does: its states, the steps between them, and when a property is violated.
 
-This is the authority that every engine is tested against. A state is the shared part (see ``layout``)
-and per thread a local part: its location and the locals that are live there, snapshots excepted.
+This is the authority that every engine is tested against. A state is the shared part (see
+``layout``) and per thread a local part: its location and the locals that are live there, snapshots
+excepted.
 """
 
 from __future__ import annotations
@@ -106,6 +107,8 @@ class Semantics:
         self.initial_fault: StepFault | None = None
         """The initial state does not come about: evaluating it ends in this fault."""
         self.initial_covered = 0
+        self.initial_notes: list[list[Note]] = []
+        """Per thread, what its start noted."""
         self.initial = self._initial()
 
     # Steps
@@ -157,7 +160,7 @@ class Semantics:
             return Outcome(vector, shared, local, 0, self._fault(fault))
         if result is None:
             return None
-        return Outcome(tuple(choices.vector), *result, None)
+        return Outcome(tuple(choices.vector), result[0], result[1], result[2], None)
 
     def _fault(self, fault: Faulted) -> StepFault:
         return StepFault(fault.kind, self._program.spans[fault.span], fault.detail)
@@ -187,7 +190,7 @@ class Semantics:
 
         Also 0 where the step is a misuse of the lock, which does not wait.
         """
-        cell = shared[want.cell]
+        cell: int = shared[want.cell]
         bit = 1 << thread
         if cell == 0:
             return 0
@@ -197,7 +200,7 @@ class Semantics:
             return 0
         if cell > 0:
             return 1 << (cell - 1)
-        return 0 if want.mode is Mode.SHARED else int(-cell)
+        return 0 if want.mode is Mode.SHARED else -cell
 
     def awaits(self, local: Local, thread: int) -> bool:
         """Whether the thread's next step begins with ``await``."""
@@ -241,11 +244,15 @@ class Semantics:
                 waits[thread] = threads
         return waits
 
+    def finished(self, state: State) -> int:
+        """The threads that have ended, as bits."""
+        return sum(1 << t for t, local in enumerate(state[1]) if local[0] == FINISHED)
+
     def deadlocked(self, state: State) -> bool:
         """Whether threads wait in a cycle or for one that has finished, or nobody can move
         although someone has not finished."""
         shared, locals_ = state
-        finished = sum(1 << t for t, local in enumerate(locals_) if local[0] == FINISHED)
+        finished = self.finished(state)
         if wait_forever(self.waits_for(state), finished):
             return True
         return finished != (1 << len(locals_)) - 1 and not any(
@@ -307,11 +314,13 @@ class Semantics:
             shared = (*shared, *self._functions["initial"](shared), *snapshots)
             for thread, (family, _) in enumerate(self.instance.threads):
                 start = self._functions[f"start_{self.model.threads.index(family)}"]
-                result = start(*self._arguments[thread], shared, (), Choices(()))
+                choices = Choices(())
+                result = start(*self._arguments[thread], shared, (), choices)
                 assert result is not None, "the start of a thread is deterministic"
                 shared, local, covered = result
                 locals_.append(local)
                 self.initial_covered |= covered
+                self.initial_notes.append(choices.notes)
         except Faulted as fault:
             self.initial_fault = self._fault(fault)
             return shared, ()
@@ -329,8 +338,8 @@ def after(state: State, thread: int, outcome: Outcome) -> State | None:
 def wait_forever(waits: dict[int, int], finished: int) -> list[int]:
     """Threads that can never go on: on a cycle of waits, or on a way to a finished thread.
 
-    The first such cycle or way, in order; empty if there is none. ``waits``: per thread that waits for
-    a lock, the threads in its way as bits; all of them have to let go.
+    The first such cycle or way, in order; empty if there is none. ``waits``: per thread that waits
+    for a lock, the threads in its way as bits; all of them have to let go.
     """
     for start in waits:
         path = _path(waits, finished, start)

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any, assert_never
 
-from pvcheck.model.expr import Apply, Const, Expr, Op, OpAllowed, Param, SizeOf, Value
+from pvcheck.model.constant import NotConstant, evaluate
+from pvcheck.model.expr import Expr, Value
 from pvcheck.model.instance import Instance
 from pvcheck.model.types import (
     ArrayOf,
@@ -40,49 +41,12 @@ def constant(expr: Expr, instance: Instance) -> int:
     """The value of a constant expression (``Bool`` as 0 or 1).
 
     Raises:
-        TooLarge: a division by zero.
+        TooLarge: it has none.
     """
-    match expr:
-        case Const(value=value):
-            assert isinstance(value, int), "constant expressions are numbers"
-            return value
-        case Param(name=name):
-            return instance.parameters[name]
-        case SizeOf(sort=sort):
-            return instance.sizes[sort]
-        case OpAllowed(operation=operation):
-            return instance.allows(operation)
-        case Apply(op=op, args=args):
-            numbers = [constant(a, instance) for a in args]
-            if op in (Op.DIV, Op.MOD) and numbers[1] == 0:
-                raise TooLarge("a constant is divided by zero")
-            return _ARITHMETIC[op](*numbers)
-        case _:
-            raise AssertionError(f"not a constant expression: {type(expr).__name__}")
-
-
-_ARITHMETIC: dict[Op, Callable[..., int]] = {
-    Op.ADD: lambda a, b: a + b,
-    Op.SUB: lambda a, b: a - b,
-    Op.MUL: lambda a, b: a * b,
-    Op.DIV: lambda a, b: a // b,
-    Op.MOD: lambda a, b: a % b,
-    Op.NEG: lambda a: -a,
-    Op.ITE: lambda a, b, c: b if a else c,
-    Op.NOT: lambda a: not a,
-    Op.AND: lambda a, b: bool(a and b),
-    Op.OR: lambda a, b: bool(a or b),
-    Op.IMPLIES: lambda a, b: bool(not a or b),
-    Op.IFF: lambda a, b: a == b,
-    Op.EQ: lambda a, b: a == b,
-    Op.NE: lambda a, b: a != b,
-    Op.LT: lambda a, b: a < b,
-    Op.LE: lambda a, b: a <= b,
-    Op.GT: lambda a, b: a > b,
-    Op.GE: lambda a, b: a >= b,
-    Op.ORDINAL: lambda a: a,
-    Op.ELEMENT: lambda a: a,
-}
+    try:
+        return evaluate(expr, instance.sizes, instance.parameters)
+    except NotConstant as error:
+        raise TooLarge(f"a bound in instance {instance.name}: {error}") from error
 
 
 def bounds(type_: Int, instance: Instance) -> tuple[int | None, int | None]:

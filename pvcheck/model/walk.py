@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from pvcheck.model.expr import Changed, Expr, LockTest, Read, TakeSnapshot
+from pvcheck.model.expr import Changed, LockTest, Read, TakeSnapshot
 from pvcheck.source import Span
 
 
@@ -23,5 +23,5 @@ def nodes(root: Any) -> Iterator[Any]:
             stack.extend(reversed([c for c in children if isinstance(c, tuple) or is_dataclass(c)]))
 
 
-def depends_on_state(expr: Expr) -> bool:
-    return any(isinstance(n, Read | LockTest | TakeSnapshot | Changed) for n in nodes(expr))
+def depends_on_state(root: Any) -> bool:
+    return any(isinstance(n, Read | LockTest | TakeSnapshot | Changed) for n in nodes(root))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 WIDTH = 80
 _GAP = 2
-_NARROWEST = 8
 
 Cell = tuple[str, ...]
 """Paragraphs, each of which starts on a line of its own."""
@@ -34,13 +32,27 @@ def _escaped(character: str) -> str:
 
 def wrap(text: str, width: int, *, hanging: int = 0) -> list[str]:
     """The lines of ``text``, at least one; those after the first are indented by ``hanging``."""
-    lines = textwrap.wrap(
-        printable(text),
-        max(width, hanging + 1),
-        subsequent_indent=" " * hanging,
-        break_on_hyphens=False,
-    )
-    return lines or [""]
+    lines: list[str] = []
+    line = ""
+    margin = text[: len(text) - len(text.lstrip(" "))]
+    for word in printable(text).split():
+        joined = f"{line} {word}" if line.strip() else f"{line or margin}{word}"
+        if len(joined) <= width or not line.strip():
+            line = joined
+        else:
+            lines.append(line)
+            line = " " * hanging + word
+        while len(line) > width:
+            at = _break(line, max(width, hanging + 1), hanging)
+            lines.append(line[:at])
+            line = " " * hanging + line[at:]
+    return [*lines, line] if line.strip() or not lines else lines
+
+
+def _break(line: str, width: int, hanging: int) -> int:
+    """Where to break a word that is too long: after a punctuation mark, else anywhere."""
+    marks = [i + 1 for i in range(hanging, width) if line[i] in "([{,/"]
+    return marks[-1] if marks else width
 
 
 def table(
@@ -48,17 +60,14 @@ def table(
     rows: Sequence[Sequence[Cell]],
     width: int,
     *,
-    whole: Collection[int] = (),
+    least: Sequence[int],
 ) -> list[str]:
     """The header and the rows in columns, together at most ``width`` wide where possible.
 
-    ``whole``: the numbers of the columns that are never made narrower than their text.
+    ``least``: how narrow each column may become, if its text is wider at all.
     """
     cells = [tuple((title,) for title in header), *rows]
     natural = [max(_natural(row[i]) for row in cells) for i in range(len(header))]
-    least = [
-        natural[i] if i in whole else max(len(title), _NARROWEST) for i, title in enumerate(header)
-    ]
     widths = fit(natural, least, width - _GAP * (len(header) - 1))
     return [line for row in cells for line in _row(row, widths)]
 

@@ -114,7 +114,8 @@ class _Lanes:
         threads = {step.thread for step in trace.steps} | {w.thread for w in trace.cycle}
         self._lanes = {t: _Lane(t) for t in sorted(threads, key=_natural_order)}
         number = len(str(len(trace.steps)))
-        where = max((len(step.where) for step in trace.steps), default=0)
+        self._directory = trace.specification[: trace.specification.rfind("/") + 1]
+        where = max((len(self._where(step)) for step in trace.steps), default=0)
         self._number = max(4, number)
         count = max(1, len(self._lanes))
         roomy = (width - self._number - 2 - where - 2) // count - 2
@@ -135,7 +136,7 @@ class _Lanes:
         """The lines of one step: in its thread's column what it does, in the others who waits."""
         left = f"{number:>{self._number}}"
         if self._beside:
-            left += f"  {step.where}"
+            left += f"  {self._where(step)}"
         own = self._lanes[step.thread]
         # Nothing in a trace from the start; a hand-made one may begin anywhere.
         before = own.locks(step.held_before, self._width)
@@ -161,15 +162,19 @@ class _Lanes:
             if function != lane.function:
                 yield from lane.text(function, self._width)
             lane.function = function
-        yield from lane.text(step.statement, self._width)
+        yield from lane.text(step.statement.removesuffix(";"), self._width)
         if not self._beside:
-            yield from lane.text(f"at {step.where}", self._width)
+            yield from lane.text(f"at {self._where(step)}", self._width)
         for name, value in step.chosen:
             yield from lane.text(f"{name} is {value}", self._width)
         yield from lane.locks(step.held_after, self._width)
         for change in step.changes:
             text = f"{change.name}: {change.before} -> {change.after}"
             yield from lane.text(text, self._width)
+
+    def _where(self, step: TraceStep) -> str:
+        """As seen from the specification's directory, which the head names."""
+        return step.where.removeprefix(self._directory)
 
     def _row(self, left: list[str], columns: list[list[str]]) -> list[str]:
         return beside([left, *columns], [self._left, *[self._width] * len(columns)])

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pvcheck.model.expr import Const
 from pvcheck.model.instance import Instance
 from pvcheck.model.model import LOCK_ORDER
 from pvcheck.model.result import LockEdge
@@ -52,19 +53,21 @@ def header(run: Run) -> str:
 
 
 def _sizes(instance: Instance) -> list[str]:
-    """The sizes that the instance gives, and the parameters it gives a value of its own."""
-    given = {name for i in instance.model.instances for name, _ in i.values}
-    sizes = [
-        plural(instance.sizes[sort.type.name], sort.type.name.lower())
-        for sort in instance.model.sorts
-        if sort.size is None
+    """What the instance gives, in its order: sizes, and values of parameters."""
+    model = instance.model
+    declared = next((i.values for i in model.instances if i.name == instance.name), ())
+    shown = dict.fromkeys(name for name, _ in declared)
+    shown |= dict.fromkeys(s.type.name for s in model.sorts if s.size is None)
+    # A parameter that has another value here than by default, perhaps from the command line.
+    shown |= dict.fromkeys(
+        p.name for p in model.parameters if p.default != Const(instance.parameters[p.name], p.type)
+    )
+    return [
+        plural(instance.sizes[name], name.lower())
+        if name in instance.sizes
+        else f"{name} = {str(instance.parameters[name]).lower()}"
+        for name in shown
     ]
-    values = [
-        f"{name} = {str(value).lower()}"
-        for name, value in instance.parameters.items()
-        if name in given
-    ]
-    return sizes + values
 
 
 def _property(run: Run, outcome: Outcome, saved: Saved | None, names: int, width: int) -> list[str]:

@@ -8,6 +8,8 @@ from pvcheck.model.trace import Trace, TraceStep, Waiter
 from pvcheck.report.columns import Cell, table
 
 _HEADER = ("step", "thread", "operation", "locks held", "change", "where")
+_LEAST = (4, 6, 22, 10, 14, 99)
+"""Where a step is stays in one piece: it is for editors."""
 
 
 def step_table(trace: Trace, width: int) -> list[str]:
@@ -15,8 +17,7 @@ def step_table(trace: Trace, width: int) -> list[str]:
     rows = list(_rows(trace))
     if not rows:
         return ["the initial state, before any step"]
-    # A file and line is of no use when it is broken in two, so the others make room for it.
-    return table(_HEADER, rows, width, whole={0, 1, 5})
+    return table(_HEADER, rows, width, least=_LEAST)
 
 
 def _rows(trace: Trace) -> Iterator[tuple[Cell, ...]]:
@@ -29,10 +30,13 @@ def _rows(trace: Trace) -> Iterator[tuple[Cell, ...]]:
         yield (
             (str(number),),
             (step.thread,),
-            (*head, step.statement),
+            (*head, step.statement.removesuffix(";")),
             (", ".join(step.held_after),),
-            (*changes(step), *(waiting(w) for w in newly_waiting(waits, step.waits))),
-            (step.where,),
+            (
+                *changes(step),
+                *(f"{w.thread} waits for {w.lock}" for w in newly_waiting(waits, step.waits)),
+            ),
+            (step.where.rpartition("/")[2],),
         )
         waits = step.waits
 
@@ -51,11 +55,7 @@ def newly_waiting(before: Sequence[Waiter], after: Sequence[Waiter]) -> tuple[Wa
     return tuple(w for w in after if (w.thread, w.lock) not in known)
 
 
-def waiting(waiter: Waiter) -> str:
-    """For example ``cpu[0] waits for pv[1], held by cpu[1]``."""
-    return f"{waiter.thread} {waits_for(waiter)}"
-
-
 def waits_for(waiter: Waiter) -> str:
+    """For example ``waits for pv[1], held by cpu[1]``."""
     holders = f", held by {' and '.join(waiter.holders)}" if waiter.holders else ""
     return f"waits for {waiter.lock}{holders}"

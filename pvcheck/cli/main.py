@@ -1,0 +1,58 @@
+"""``pvcheck``: a subcommand per module."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from pvcheck.cli import check, explain, options, trace, verify
+from pvcheck.cli.console import Console
+from pvcheck.cli.exit_status import ExitStatus
+from pvcheck.cli.failure import report
+from pvcheck.cli.signals import Interruption
+
+_COMMANDS = (verify, check, trace, explain)
+
+_STATUSES = """\
+exit status:
+  0  every selected property has its declared verdict
+  1  at least one has not
+  2  usage, parse, type or configuration error
+  3  inconclusive: a limit was met
+  4  the properties are fine, a quality gate is not (vacuity under --strict)
+  70 internal error    130 interrupted    143 terminated
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; its exit status."""
+    try:
+        args = _parser().parse_args(argv)
+    except SystemExit as end:
+        # From argparse, which has said why; 0 after --help.
+        return end.code if isinstance(end.code, int) else int(ExitStatus.USAGE)
+    console = Console.for_process(args.color, args.quiet)
+    with Interruption() as interruption:
+        try:
+            status = args.run(args, console)
+        except KeyboardInterrupt:
+            status = ExitStatus.INTERRUPTED
+            console.err.write("interrupted\n")
+        except Exception as error:
+            status = report(error, console)
+    return int(interruption.status or status)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pvcheck",
+        description="Checks locking protocols of kernels, written as .pv specifications.",
+        epilog=_STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    common = options.common()
+    for command in _COMMANDS:
+        command.add_command(commands, common)
+    return parser

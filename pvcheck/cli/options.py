@@ -1,0 +1,96 @@
+"""Values on the command line, and the options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from pathlib import Path
+
+from pvcheck.engines.base import Limits
+
+_SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def common() -> argparse.ArgumentParser:
+    """The options of every command."""
+    parser = argparse.ArgumentParser(add_help=False)
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="colour the output (default: on a terminal, unless NO_COLOR is set)",
+    )
+    group.add_argument(
+        "--quiet", action="store_true", help="results and errors only: no progress, no times"
+    )
+    return parser
+
+
+def add_root(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help="imports stay inside this directory (default: that of the specification)",
+    )
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("limits", "a run that meets one is inconclusive")
+    group.add_argument("--time-limit", type=duration, metavar="TIME", help="as 30s, 10m or 2h")
+    group.add_argument("--memory-limit", type=size, metavar="SIZE", help="as 500M or 4G")
+    group.add_argument("--max-states", type=positive, metavar="N", help="distinct states")
+    group.add_argument("--max-depth", type=positive, metavar="N", help="steps from the start")
+
+
+def limits(args: argparse.Namespace) -> Limits:
+    return Limits(
+        depth=args.max_depth,
+        states=args.max_states,
+        seconds=args.time_limit,
+        bytes=args.memory_limit,
+    )
+
+
+def specification(text: str) -> Path:
+    """The path, relative if it lies below the current directory: results and traces name it."""
+    path = Path(text)
+    if path.is_absolute():
+        relative = os.path.relpath(path)
+        return path if relative.startswith("..") else Path(relative)
+    return path
+
+
+def positive(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
+    return int(text)
+
+
+def duration(text: str) -> float:
+    """Seconds, of a text as ``10m``, ``1.5h`` or ``30``."""
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|[smhd]?)", text)
+    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+    if seconds <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time as 30s, 10m or 2h")
+    return seconds
+
+
+def size(text: str) -> int:
+    """Bytes, of a text as ``500M`` or ``4G``."""
+    match = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)([KMGT]?)(?:i?B)?", text)
+    count = int(float(match[1]) * _BYTES[match[2]]) if match else 0
+    if count <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size as 500M or 4G")
+    return count
+
+
+def setting(text: str) -> tuple[str, str]:
+    """Name and value, of a text as ``RUN=2``."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value

@@ -1,0 +1,179 @@
+"""Check every property of specifications in instances, all interleavings of them."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from pvcheck import pipeline
+from pvcheck.cli import options
+from pvcheck.cli.console import Console
+from pvcheck.cli.counterexamples import Counterexamples
+from pvcheck.cli.exit_status import ExitStatus
+from pvcheck.cli.failure import report
+from pvcheck.cli.progress import progress, rate
+from pvcheck.model.verdict import Violated
+from pvcheck.pipeline import Job, Selection
+from pvcheck.report.outcome import Outcome, Run, Standing, summary
+from pvcheck.report.run_json import run_json
+from pvcheck.report.run_text import Saved, plural, run_text
+
+
+def add_command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    common: argparse.ArgumentParser,
+) -> None:
+    parser = commands.add_parser(
+        "verify", help=__doc__, description=__doc__, parents=[common], allow_abbrev=False
+    )
+    parser.add_argument("specs", nargs="+", type=options.specification, metavar="SPEC")
+    group = parser.add_argument_group("what to run")
+    which = group.add_mutually_exclusive_group()
+    which.add_argument(
+        "--instance",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="an instance (default: those marked default, else the first); may repeat",
+    )
+    which.add_argument("--all-instances", action="store_true", help="every declared instance")
+    group.add_argument(
+        "-p",
+        dest="settings",
+        action="append",
+        default=[],
+        type=options.setting,
+        metavar="NAME=VALUE",
+        help="the size of a sort or the value of a parameter; may repeat",
+    )
+    group.add_argument(
+        "--property",
+        dest="properties",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a property (default: all); may repeat",
+    )
+    group.add_argument("--mutant", metavar="NAME", help="run this mutant of the specification")
+    options.add_root(parser)
+    options.add_limits(parser)
+    group = parser.add_argument_group("results")
+    group.add_argument(
+        "--strict", action="store_true", help="status 4 if something never happened (vacuity)"
+    )
+    group.add_argument(
+        "--fail-fast", action="store_true", help="stop at the first unexpected violation"
+    )
+    group.add_argument(
+        "--trace-dir",
+        type=Path,
+        default=Path("counterexamples"),
+        metavar="DIR",
+        help="where counterexamples are written (default: counterexamples)",
+    )
+    group.add_argument(
+        "--no-trace", dest="trace", action="store_false", help="write no counterexamples"
+    )
+    group.add_argument("--format", choices=("text", "json"), default="text")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace, console: Console) -> ExitStatus:
+    selection = Selection(
+        root=args.root,
+        mutant=args.mutant,
+        instances=tuple(dict.fromkeys(args.instance)),
+        all_instances=args.all_instances,
+        settings=dict(args.settings),
+        properties=tuple(args.properties),
+    )
+    session = _Session(args, console, selection)
+    # All are looked at before the first is run: an error in the last shows at once.
+    jobs = [job for spec in args.specs for job in session.prepare(spec)]
+    if not session.statuses:
+        session.verify(jobs)
+    return ExitStatus.worst(session.statuses)
+
+
+class _Session:
+    """The runs of one command, and what has come out so far."""
+
+    def __init__(self, args: argparse.Namespace, console: Console, selection: Selection) -> None:
+        self._args = args
+        self._console = console
+        self._selection = selection
+        self._counterexamples = Counterexamples(args.trace_dir if args.trace else None, selection)
+        self._runs: list[tuple[Run, dict[str, Saved]]] = []
+        self.statuses: list[ExitStatus] = []
+
+    def prepare(self, spec: Path) -> tuple[Job, ...]:
+        # Caught here, so that the errors of the other files are shown too.
+        try:
+            return pipeline.prepare(spec, self._selection)
+        except Exception as error:
+            self.statuses.append(report(error, self._console))
+            return ()
+
+    def verify(self, jobs: list[Job]) -> None:
+        """Makes the runs and reports them, also when interrupted."""
+        start = time.monotonic()
+        try:
+            for job in jobs:
+                self._run(job)
+                if self._enough():
+                    break
+        except KeyboardInterrupt:
+            self.statuses.append(ExitStatus.INTERRUPTED)
+        warnings = self._vacuity(complete=len(self._runs) == len(jobs))
+        self._finish(warnings)
+        seconds = time.monotonic() - start
+        states = sum(run.result.statistics.states for run, _ in self._runs)
+        self._console.note(f"{seconds:.1f} s, {rate(states, seconds)}")
+
+    def _run(self, job: Job) -> None:
+        mutant = f" + {job.mutant}" if job.mutant is not None else ""
+        phase = f"{job.instance.model.name}{mutant} {job.instance.name}"
+        limits = options.limits(self._args)
+        with progress(self._console, phase) as shown:
+            made = pipeline.run(job, limits, shown, fail_fast=self._args.fail_fast)
+        saved = {
+            outcome.name: self._save(made, outcome)
+            for outcome in made.outcomes
+            if isinstance(outcome.verdict, Violated)
+        }
+        self._runs.append((made, saved))
+        self.statuses.append(_status(made))
+        if self._args.format == "text":
+            self._console.out.write(run_text(made, saved))
+
+    def _save(self, run: Run, outcome: Outcome) -> Saved:
+        try:
+            file = self._counterexamples.save(run, outcome)
+        except OSError as error:
+            # The report shows the counterexample all the same; here, that it could not be kept.
+            self.statuses.append(report(error, self._console))
+            file = None
+        return Saved(file, self._counterexamples.again(run, outcome))
+
+    def _enough(self) -> bool:
+        made, _ = self._runs[-1]
+        return made.result.interrupted or (
+            self._args.fail_fast and ExitStatus.UNEXPECTED in self.statuses
+        )
+
+    def _vacuity(self, *, complete: bool) -> tuple[str, ...] | None:
+        """What never happened in any run; ``None`` if the runs do not tell."""
+        ...
+
+    def _finish(self, warnings: tuple[str, ...] | None) -> None: ...
+
+
+def _status(run: Run) -> ExitStatus:
+    standings = {outcome.standing for outcome in run.outcomes}
+    if run.result.interrupted:
+        return ExitStatus.INTERRUPTED
+    if Standing.UNEXPECTED in standings:
+        return ExitStatus.UNEXPECTED
+    return ExitStatus.INCONCLUSIVE if Standing.UNDECIDED in standings else ExitStatus.OK

@@ -1,0 +1,190 @@
+"""Exact breadth-first search: visits every state, finds shortest counterexamples."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pvcheck.engines.base import Limits, Progress
+from pvcheck.engines.meter import Meter
+from pvcheck.engines.search import Packed, Search
+from pvcheck.model import replay
+from pvcheck.model.instance import Instance
+from pvcheck.model.result import Coverage, LockEdge, Result, Statistics
+from pvcheck.model.semantics import Semantics
+from pvcheck.model.verdict import Checked, Inconclusive, Verdict, Violated
+from pvcheck.source import Span
+
+CHUNK = 1024
+"""States that are expanded between two looks at the limits."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far a run got, and why it got no further."""
+
+    depth: int = 0
+    """Steps from the initial state that were searched completely."""
+    fault_depth: int | None = None
+    """Steps of the shortest run that ends in a fault."""
+    reason: str | None = None
+    """``None``: every state was visited."""
+    interrupted: bool = False
+
+
+class ExplicitEngine:
+    """Memory: one dictionary entry per reachable state, and the parts that states are made of."""
+
+    @property
+    def name(self) -> str:
+        return "explicit"
+
+    def check(
+        self,
+        instance: Instance,
+        properties: Collection[str],
+        limits: Limits,
+        progress: Progress,
+        *,
+        stop_when_violated: Collection[str] = (),
+    ) -> Result:
+        meter = Meter(limits, progress)
+        search = Search(Semantics(instance), properties)
+        run = _Progress()
+        with _no_collection():
+            try:
+                _search(search, run, meter, limits.depth, stop_when_violated)
+            except KeyboardInterrupt:
+                run.interrupted, run.reason = True, "interrupted"
+            except MemoryError:
+                search.forget()
+                run.reason = "out of memory"
+        return Result(
+            verdicts=_verdicts(search, run, properties),
+            statistics=Statistics(
+                states=len(search.parents),
+                transitions=search.transitions,
+                depth=run.depth,
+                seconds=meter.seconds,
+            ),
+            coverage=_coverage(search),
+            lock_edges=_lock_edges(search),
+            interrupted=run.interrupted,
+        )
+
+
+def _search(
+    search: Search, run: _Progress, meter: Meter, limit: int | None, stop: Collection[str]
+) -> None:
+    """Level by level; what is found is in ``search``, how far it got in ``run``."""
+    frontier = [] if search.initial is None else [search.initial]
+    run.fault_depth = 0 if search.fault is not None else None
+    depth = 0
+    while frontier:
+        if depth == limit:
+            search.judge(frontier)
+            run.depth, run.reason = depth, f"depth limit {limit}"
+            return
+        found: list[Packed] = []
+        position = 0
+        while position < len(frontier):
+            reason = meter.exceeded(len(search.parents)) if depth or position else None
+            if reason is not None:
+                run.reason = reason
+                return
+            room = meter.room(len(search.parents))
+            size = CHUNK if room is None else max(1, min(CHUNK, room // 8))
+            search.expand(frontier[position : position + size], found)
+            position += size
+            if search.fault is not None and run.fault_depth is None:
+                run.fault_depth = depth + 1
+            if (
+                meter.report(
+                    depth=depth,
+                    states=len(search.parents),
+                    transitions=search.transitions,
+                    frontier=len(frontier) - position + len(found),
+                )
+                and meter.tight()
+            ):
+                search.forget()
+        run.depth = depth
+        hit = [p for p in search.hits if p in stop]
+        if hit:
+            run.reason = f"stopped after the violation of {', '.join(hit)}"
+            return
+        frontier = found
+        depth += 1
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """The search makes millions of objects and no cycles: collecting them would only cost time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _verdicts(search: Search, run: _Progress, properties: Collection[str]) -> dict[str, Verdict]:
+    semantics = search.semantics
+    result: dict[str, Verdict] = {}
+    for name in semantics.model.properties:
+        if name not in properties:
+            continue
+        hit = search.hits.get(name)
+        if hit is not None:
+            result[name] = Violated(replay.trace_of(semantics, name, search.moves_to(hit)))
+        else:
+            result[name] = _unviolated(search, run)
+    return result
+
+
+def _unviolated(search: Search, run: _Progress) -> Verdict:
+    depth, reason = run.depth, run.reason
+    if search.fault is not None:
+        assert run.fault_depth is not None or run.interrupted, "set with the fault"
+        depth = min(depth, run.fault_depth if run.fault_depth is not None else depth)
+        reason = reason or f"runs end at the {search.fault.kind}"
+    return Checked(len(search.parents)) if reason is None else Inconclusive(depth, reason)
+
+
+def _coverage(search: Search) -> Coverage:
+    executed: set[Span] = set()
+    branches: set[tuple[Span, bool]] = set()
+    contended = set(search.contended)
+    operations: dict[str, set[str]] = {"begin": set(), "finish": set()}
+    for item in search.semantics.items(search.covered):
+        if item.what == "try failed":
+            contended.add(item.name)
+        elif item.span is None:
+            operations[item.what].add(item.name)
+        elif item.what == "branch":
+            branches.add((item.span, item.outcome))
+        else:
+            executed.add(item.span)
+    return Coverage(
+        executed=frozenset(executed),
+        branches=frozenset(branches),
+        contended=frozenset(contended),
+        open_windows=frozenset(search.open),
+        started=frozenset(operations["begin"]),
+        finished=frozenset(operations["finish"]),
+    )
+
+
+def _lock_edges(search: Search) -> tuple[LockEdge, ...]:
+    return tuple(
+        LockEdge(
+            before,
+            after,
+            direction,
+            replay.about_to(search.semantics, search.path(state), thread),
+        )
+        for (before, after, direction), (state, thread) in sorted(search.edges.items())
+    )

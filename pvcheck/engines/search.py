@@ -1,0 +1,247 @@
+"""Breadth-first search over packed states.
+
+A step depends only on the shared part and the stepping thread's local part, so parts are numbered
+and what a thread can do is remembered per pair of numbers. A state is one integer: the shared
+part's number in the low bits, then each thread's. Every remembered step is the difference between
+two such integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from pvcheck.model.model import DEADLOCK, LOCK_ORDER
+from pvcheck.model.semantics import Local, Semantics, Shared, State, StepFault, wait_forever
+from pvcheck.model.trace import Move
+
+SHARED_BITS = 40
+LOCAL_BITS = 24
+SHARED_MASK = (1 << SHARED_BITS) - 1
+LOCAL_MASK = (1 << LOCAL_BITS) - 1
+
+Packed = int
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """The first violation of a property: at ``state``, or in or after the move from there."""
+
+    state: Packed
+    move: Move | None
+
+
+class Search:
+    """Everything that a search knows. ``expand`` and ``judge`` are its steps."""
+
+    def __init__(self, semantics: Semantics, properties: Collection[str]) -> None:
+        self.semantics = semantics
+        threads = range(len(semantics.instance.threads))
+        self.threads = len(threads)
+        self.hits: dict[str, Hit] = {}
+        self.fault: StepFault | None = None
+        """The first that was met, asked for or not."""
+        self.transitions = 0
+        self.covered = semantics.initial_covered
+        self.contended: set[str] = set()
+        self.open: set[str] = set()
+        self.edges: dict[tuple[str, str, str], tuple[Packed, int]] = {}
+        """Classes and direction of each lock edge: a state, and who is about to acquire there."""
+        self.parents: dict[Packed, Packed] = {}
+        """Each state that was met, with the one it was first met from; the initial one: -1."""
+        self._shift = [SHARED_BITS + LOCAL_BITS * t for t in threads]
+        self._mask = [SHARED_MASK | LOCAL_MASK << shift for shift in self._shift]
+        self._all = (1 << self.threads) - 1
+        self._shared: list[Shared] = []
+        self._local: list[Local] = []
+        self._shared_number: dict[Shared, int] = {}
+        self._local_number: dict[Local, int] = {}
+        self._steps: list[dict[Packed, tuple[int, ...]]] = [{} for _ in threads]
+        """Per thread, by the bits of a state that matter to it: the differences its steps make."""
+        self._waits: list[dict[Packed, int]] = [{} for _ in threads]
+        """The same where it has no step: who is in the way of the lock it waits for, as bits."""
+        self._deadlock = DEADLOCK in properties
+        self._lock_order = LOCK_ORDER in properties
+        declared = semantics.model.invariants
+        self._invariants = [i.name for i in declared if i.name in properties]
+        self._closed = [i.name for i in declared]
+        """Invariants whose window was never open yet."""
+        self.initial = self._first()
+
+    def _first(self) -> Packed | None:
+        """``None`` if the initial state does not come about."""
+        self.fault = self.semantics.initial_fault
+        if self.fault is not None:
+            self.hits[self.fault.kind] = Hit(-1, None)
+            return None
+        shared, locals_ = self.semantics.initial
+        for name in self._meet(shared):
+            self.hits[name] = Hit(0, None)
+        state = 0
+        for local, shift in zip(locals_, self._shift, strict=True):
+            state |= self._number(local) << shift
+        for name in self.hits:
+            self.hits[name] = Hit(state, None)
+        self.parents[state] = -1
+        return state
+
+    def expand(self, states: Iterable[Packed], found: list[Packed]) -> None:
+        """Take every step from ``states``; append the states met for the first time to ``found``."""
+        parents = self.parents
+        meet = found.append
+        transitions = 0
+        threads = [
+            (thread, 1 << thread, mask, steps.get, waits.get)
+            for thread, (mask, steps, waits) in enumerate(
+                zip(self._mask, self._steps, self._waits, strict=True)
+            )
+        ]
+        for state in states:
+            idle = awaited = 0
+            for thread, bit, mask, steps_of, waits_of in threads:
+                key = state & mask
+                steps = steps_of(key)
+                if steps is None:
+                    steps = self._enter(state, key, thread)
+                if steps:
+                    transitions += len(steps)
+                    for difference in steps:
+                        after = state + difference
+                        if after not in parents:
+                            parents[after] = state
+                            meet(after)
+                else:
+                    idle |= bit
+                    awaited |= waits_of(key, 0)
+            if (awaited & idle or idle == self._all) and self._deadlock:
+                self._judge_deadlock(state, idle)
+        self.transitions += transitions
+
+    def judge(self, states: Iterable[Packed]) -> None:
+        """Judge the properties of states from which no step is to be taken."""
+        for packed in states:
+            state = self.unpack(packed)
+            if self._deadlock and self.semantics.deadlocked(state):
+                self._hit(DEADLOCK, packed, None)
+            if self._lock_order:
+                for thread, local in enumerate(state[1]):
+                    if self.semantics.out_of_order(state[0], local, thread):
+                        self._hit(LOCK_ORDER, packed, None)
+
+    def forget(self) -> None:
+        """Give the memory of remembered steps back."""
+        for steps, waits in zip(self._steps, self._waits, strict=True):
+            steps.clear()
+            waits.clear()
+
+    def unpack(self, state: Packed) -> State:
+        locals_ = tuple(self._local[state >> shift & LOCAL_MASK] for shift in self._shift)
+        return self._shared[state & SHARED_MASK], locals_
+
+    def moves_to(self, hit: Hit) -> list[Move]:
+        """A shortest run to the violation."""
+        if hit.state < 0:
+            return []
+        return self.path(hit.state) + ([] if hit.move is None else [hit.move])
+
+    def path(self, state: Packed) -> list[Move]:
+        """The moves of the run by which ``state`` was first met."""
+        moves: list[Move] = []
+        after = self.unpack(state)
+        while (state := self.parents[state]) >= 0:
+            before = self.unpack(state)
+            moves.append(self._move(before, after))
+            after = before
+        moves.reverse()
+        return moves
+
+    def _move(self, before: State, after: State) -> Move:
+        for thread, outcome, reached in self.semantics.successors(before):
+            if reached == after:
+                return Move(thread, outcome.choices)
+        raise AssertionError("a state is met from its parent")
+
+    def _enter(self, state: Packed, key: Packed, thread: int) -> tuple[int, ...]:
+        """Find and remember what the thread can do; a fault counts as staying where it is."""
+        number = state & SHARED_MASK
+        shift = self._shift[thread]
+        local_number = state >> shift & LOCAL_MASK
+        shared, local = self._shared[number], self._local[local_number]
+        differences: list[int] = []
+        for outcome in self.semantics.outcomes(shared, local, thread):
+            if outcome.fault is not None:
+                self.fault = self.fault or outcome.fault
+                self._hit(outcome.fault.kind, state, Move(thread, outcome.choices))
+                differences.append(0)
+                continue
+            self.covered |= outcome.covered
+            after = self._shared_number.get(outcome.shared)
+            if after is None:
+                after = len(self._shared)
+                for name in self._meet(outcome.shared):
+                    self._hit(name, state, Move(thread, outcome.choices))
+            moved = self._number(outcome.local) - local_number
+            differences.append(after - number + (moved << shift))
+        self._want(state, key, thread, shared, local)
+        steps = self._steps[thread][key] = tuple(differences)
+        return steps
+
+    def _want(self, state: Packed, key: Packed, thread: int, shared: Shared, local: Local) -> None:
+        """Judge the lock that the thread is about to take; remember who is in its way."""
+        semantics = self.semantics
+        want = semantics.want(shared, local, thread)
+        if want is None:
+            return
+        class_, indices = semantics.layout.lock_of[want.cell]
+        in_the_way = semantics.in_the_way(shared, thread, want)
+        if in_the_way:
+            self._waits[thread][key] = in_the_way
+            self.contended.add(class_)
+        if self._lock_order and semantics.out_of_order(shared, local, thread):
+            self._hit(LOCK_ORDER, state, None)
+        for cell in semantics.held(shared, thread) - {want.cell}:
+            before, held = semantics.layout.lock_of[cell]
+            direction = "" if before != class_ else _direction(held, indices)
+            self.edges.setdefault((before, class_, direction), (state, thread))
+
+    def _meet(self, shared: Shared) -> list[str]:
+        """Number a shared part; the invariants that it is the first to violate."""
+        self._shared_number[shared] = len(self._shared)
+        self._shared.append(shared)
+        assert len(self._shared) <= SHARED_MASK, "more shared parts than any memory holds"
+        if self._closed:
+            opened = [name for name in self._closed if self.semantics.opens(name, shared)]
+            self.open.update(opened)
+            self._closed = [name for name in self._closed if name not in opened]
+        violated = [name for name in self._invariants if not self.semantics.holds(name, shared)]
+        if violated:
+            self._invariants = [name for name in self._invariants if name not in violated]
+        return violated
+
+    def _number(self, local: Local) -> int:
+        number = self._local_number.setdefault(local, len(self._local))
+        if number == len(self._local):
+            if number > LOCAL_MASK:
+                raise MemoryError("too many local parts to number")
+            self._local.append(local)
+        return number
+
+    def _judge_deadlock(self, state: Packed, idle: int) -> None:
+        """Judge a state where some are idle: these cannot move."""
+        waits = {
+            thread: threads
+            for thread in range(self.threads)
+            if idle >> thread & 1
+            and (threads := self._waits[thread].get(state & self._mask[thread]))
+        }
+        finished = self.semantics.finished(self.unpack(state))
+        if wait_forever(waits, finished) or (idle == self._all and finished != self._all):
+            self._deadlock = False
+            self._hit(DEADLOCK, state, None)
+
+    def _hit(self, property_: str, state: Packed, move: Move | None) -> None:
+        self.hits.setdefault(property_, Hit(state, move))
+
+
+def _direction(held: tuple[int, ...], taken: tuple[int, ...]) -> str:
+    return "ascending" if held < taken else "descending"

@@ -1,0 +1,72 @@
+"""Why a property is false at the end of a run, in a few lines."""
+
+from __future__ import annotations
+
+from pvcheck.model import describe
+from pvcheck.model.model import DEADLOCK, LOCK_ORDER
+from pvcheck.model.semantics import Semantics, State, StepFault, wait_forever
+
+
+def lines(
+    semantics: Semantics, property_: str, state: State, fault: StepFault | None
+) -> tuple[str, ...]:
+    """For a property that the run violates."""
+    if fault is not None:
+        return (f"{fault.detail} ({semantics.model.where(fault.span)})",)
+    if property_ == DEADLOCK:
+        return _deadlock(semantics, state)
+    if property_ == LOCK_ORDER:
+        return _lock_order(semantics, state)
+    return ()
+
+
+def _deadlock(semantics: Semantics, state: State) -> tuple[str, ...]:
+    waits = semantics.waits_for(state)
+    path = wait_forever(waits, semantics.finished(state))
+    if not path:
+        return ("nobody can move", *_standing(semantics, state))
+    name = semantics.instance.thread_name
+    result: list[str] = []
+    for thread in path:
+        if thread not in waits:
+            result.append(f"{name(thread)} has finished and never lets go")
+            continue
+        waiter = describe.waiter(semantics, state, thread, waits[thread])
+        result.append(f"{waiter.thread} waits for {waiter.lock}, held by {_list(waiter.holders)}")
+    return tuple(result)
+
+
+def _standing(semantics: Semantics, state: State) -> list[str]:
+    """What each thread that has not finished waits for."""
+    result: list[str] = []
+    waits = semantics.waits_for(state)
+    for thread, local in enumerate(state[1]):
+        at = describe.location(semantics, local, thread)
+        name = semantics.instance.thread_name(thread)
+        if thread in waits:
+            waiter = describe.waiter(semantics, state, thread, waits[thread])
+            result.append(f"{name} waits for {waiter.lock}, held by {_list(waiter.holders)}")
+        elif at is not None:
+            what = "waits" if semantics.awaits(local, thread) else "has no way to go on"
+            result.append(f"{name} {what} at `{at.text}` ({semantics.model.where(at.span)})")
+    return result
+
+
+def _list(names: tuple[str, ...]) -> str:
+    return " and ".join(names)
+
+
+def _lock_order(semantics: Semantics, state: State) -> tuple[str, ...]:
+    shared, locals_ = state
+    names = semantics.layout.lock_names
+    for thread, local in enumerate(locals_):
+        held = semantics.out_of_order(shared, local, thread)
+        want = semantics.want(shared, local, thread)
+        if held and want is not None:
+            name = semantics.instance.thread_name(thread)
+            before = _list(tuple(names[cell] for cell in held))
+            return (
+                f"{name} is about to acquire {names[want.cell]} while it holds {before}",
+                f"the order does not allow {names[want.cell]} after {before}",
+            )
+    return ()
