@@ -122,9 +122,7 @@ def _chosen(
     return [i for i in model.instances if i.default] or model.instances[:1]
 
 
-def _instance(
-    model: Model, declared: InstanceDeclaration, settings: Mapping[str, str]
-) -> Instance:
+def _instance(model: Model, declared: InstanceDeclaration, settings: Mapping[str, str]) -> Instance:
     values: dict[str, Number] = dict(declared.values)
     values.update({name: _setting(model, name, text) for name, text in settings.items()})
     parameters: dict[str, Number] = {}

@@ -146,6 +146,20 @@ def _cycles(result: Result) -> tuple[tuple[LockEdge, ...], ...]:
     return cycles(result.lock_edges)
 
 
+def never_happened(runs: Sequence[Run]) -> tuple[str, ...]:
+    """What happened in none of the runs of its specification, each with its place."""
+    from pvcheck.analysis.vacuity import vacuous  # noqa: PLC0415
+
+    coverage: dict[str, list[Run]] = {}
+    for made in runs:
+        coverage.setdefault(made.specification, []).append(made)
+    return tuple(
+        warning
+        for same in coverage.values()
+        for warning in vacuous(same[0].instance.model, [made.result.coverage for made in same])
+    )
+
+
 def replay(trace: Trace, specification: Path, root: Path | None = None) -> Mismatch | None:
     """Where the trace stops being a run of the specification as it is now; ``None``: nowhere.
 

@@ -24,11 +24,11 @@ class ExitStatus(IntEnum):
 
     @classmethod
     def worst(cls, statuses: Iterable[ExitStatus]) -> ExitStatus:
-        """The one status of a run to which all of ``statuses`` apply.
+        """The one status of a run to which all of ``statuses`` apply; of none, nothing was selected.
 
         An interrupted run is called that, whatever it found until then: it did not finish.
         """
-        return min(statuses, key=_PRECEDENCE.index, default=cls.OK)
+        return min(statuses, key=_PRECEDENCE.index, default=cls.USAGE)
 
 
 _PRECEDENCE = (

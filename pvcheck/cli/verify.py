@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 from pvcheck import pipeline
@@ -14,7 +13,7 @@ from pvcheck.cli.counterexamples import Counterexamples
 from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.cli.failure import report
 from pvcheck.cli.progress import progress, rate
-from pvcheck.model.verdict import Violated
+from pvcheck.model.verdict import Inconclusive, Violated
 from pvcheck.pipeline import Job, Selection
 from pvcheck.report.outcome import Outcome, Run, Standing, summary
 from pvcheck.report.run_json import run_json
@@ -126,8 +125,7 @@ class _Session:
                     break
         except KeyboardInterrupt:
             self.statuses.append(ExitStatus.INTERRUPTED)
-        warnings = self._vacuity(complete=len(self._runs) == len(jobs))
-        self._finish(warnings)
+        self._finish(self._vacuity(complete=len(self._runs) == len(jobs)))
         seconds = time.monotonic() - start
         states = sum(run.result.statistics.states for run, _ in self._runs)
         self._console.note(f"{seconds:.1f} s, {rate(states, seconds)}")
@@ -164,16 +162,37 @@ class _Session:
         )
 
     def _vacuity(self, *, complete: bool) -> tuple[str, ...] | None:
-        """What never happened in any run; ``None`` if the runs do not tell."""
-        ...
+        """What never happened in any run; ``None`` where the runs made do not tell."""
+        runs = [run for run, _ in self._runs]
+        inconclusive = any(isinstance(o.verdict, Inconclusive) for r in runs for o in r.outcomes)
+        if not complete or inconclusive or not self._selection.everything:
+            if self._args.strict:
+                self._console.note(
+                    "note: vacuity was not judged: not everything was run to its end"
+                )
+            return None
+        warnings = pipeline.never_happened(runs)
+        if warnings and self._args.strict:
+            self.statuses.append(ExitStatus.QUALITY)
+        return warnings
 
-    def _finish(self, warnings: tuple[str, ...] | None) -> None: ...
+    def _finish(self, warnings: tuple[str, ...] | None) -> None:
+        runs = [run for run, _ in self._runs]
+        if self._args.format == "json":
+            status = ExitStatus.worst(self.statuses)
+            self._console.out.write_data(run_json(self._runs, warnings, status))
+            return
+        self._console.out.write("".join(f"warning: {warning}\n" for warning in warnings or ()))
+        total = summary(outcome for run in runs for outcome in run.outcomes)
+        if warnings:
+            total = f"{total}, {plural(len(warnings), 'warning')}"
+        self._console.out.write(f"{total}\n")
 
 
 def _status(run: Run) -> ExitStatus:
-    standings = {outcome.standing for outcome in run.outcomes}
     if run.result.interrupted:
         return ExitStatus.INTERRUPTED
+    standings = {outcome.standing for outcome in run.outcomes}
     if Standing.UNEXPECTED in standings:
         return ExitStatus.UNEXPECTED
     return ExitStatus.INCONCLUSIVE if Standing.UNDECIDED in standings else ExitStatus.OK

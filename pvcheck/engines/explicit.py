@@ -97,7 +97,7 @@ def _search(
             room = meter.room(len(search.parents))
             size = CHUNK if room is None else max(1, min(CHUNK, room // 8))
             search.expand(frontier[position : position + size], found)
-            position += size
+            position = min(position + size, len(frontier))
             if search.fault is not None and run.fault_depth is None:
                 run.fault_depth = depth + 1
             if (

@@ -46,7 +46,7 @@ def accesses(expr: Expr, symbols: Symbols) -> Accesses:
             own = access(name, symbols)
         case LockTest(ask=Ask.FREE | Ask.HOLDER):
             own = ONE_LOCK_FREE
-    inner = total((accesses(p, symbols) for p in parts(expr)))
+    inner = total(accesses(p, symbols) for p in parts(expr))
     if isinstance(expr, Quantifier | Comprehension):
         inner += inner
     return own + inner

@@ -32,6 +32,4 @@ def _for_each(statement: core.For) -> c.ForEach:
     body = atomic_code(statement.body)
     if statement.where is not None:
         body = (c.If(statement.where, body, (), statement.span, written=False),)
-    return c.ForEach(
-        statement.slot, statement.domain, statement.descending, body, statement.span
-    )
+    return c.ForEach(statement.slot, statement.domain, statement.descending, body, statement.span)

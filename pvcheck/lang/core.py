@@ -1,4 +1,4 @@
-"""Typed statements of one procedure: names are resolved, locals are slots, calls are still calls."""
+"""Typed statements of one procedure: names are resolved, locals are slots, calls stay calls."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Steps from the control-flow graph: where one ends and the next begins.
 
-A location is a node at which a step starts: a visible statement, a choice that no choice led to, or the
-head of a loop of local work. The step is that statement and the local work after it, as a tree.
+A location is a node at which a step starts: a visible statement, a choice that no choice led to,
+or the head of a loop of local work. The step is that statement and the local work after it, as a
+tree.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def cut(graph: Graph) -> tuple[c.Code, tuple[Location, ...]]:
 
 def statements(graph: Graph) -> set[Statement]:
     """The source statements in the graph."""
-    found = set()
+    found: set[Statement] = set()
     for node in reachable(graph.entry):
         for instruction in node.code:
             _collect(instruction, found)
@@ -98,7 +99,7 @@ class _Cutter:
     def run(self) -> tuple[c.Code, tuple[Location, ...]]:
         self._budget = MAX_STEP
         start = self._tree(self._entry, by_choice=False, path=())
-        locations = []
+        locations: list[Location] = []
         while len(locations) < len(self._nodes):
             locations.append(self._location(len(locations)))
         return start, tuple(locations)

@@ -68,8 +68,11 @@ class Declarations:
             self._sort(sort)
         for parameter in self._of(ast.Parameter):
             self._parameter(parameter)
-        for declared in (*self._of(ast.Alias), *self._of(ast.Struct)):
-            self._e.types.named(declared.name)
+        for name in (
+            *(d.name for d in self._of(ast.Alias)),
+            *(d.name for d in self._of(ast.Struct)),
+        ):
+            self._e.types.named(name)
         for lock in self._of(ast.Lock):
             self._lock(lock)
         self._order = declared_order(self._symbols, self._errors)

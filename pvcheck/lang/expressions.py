@@ -7,8 +7,10 @@ from itertools import count
 from pvcheck.diagnostics import Code
 from pvcheck.lang import ast
 from pvcheck.lang.builtins import BuiltIns
+from pvcheck.lang.collections import Collections
 from pvcheck.lang.errors import Errors
 from pvcheck.lang.functions import Functions
+from pvcheck.lang.operators import Operators
 from pvcheck.lang.scope import Scope
 from pvcheck.lang.symbols import KIND, Symbols
 from pvcheck.lang.typing import Types, inner, same
@@ -17,31 +19,20 @@ from pvcheck.model.code import Place
 from pvcheck.model.expr import (
     Apply,
     Bound,
-    Comprehension,
     Const,
-    Domain,
     Element,
     Expr,
     Field,
-    Kind,
     Local,
     LockRef,
     Op,
     Param,
-    Quantifier,
     Read,
     Self,
     SizeOf,
 )
-from pvcheck.model.expr import TRUE as TRUE_CONDITION
 from pvcheck.model.parts import walk
 from pvcheck.source import Span
-
-_LOGIC = {"&&": Op.AND, "||": Op.OR, "=>": Op.IMPLIES, "<=>": Op.IFF}
-_EQUALITY = {"==": Op.EQ, "!=": Op.NE}
-_COMPARISON = {"<": Op.LT, "<=": Op.LE, ">": Op.GT, ">=": Op.GE}
-_ARITHMETIC = {"+": Op.ADD, "-": Op.SUB, "*": Op.MUL, "/": Op.DIV, "%": Op.MOD}
-_SETS = {"|": Op.UNION, "&": Op.INTERSECT, "-": Op.MINUS}
 
 
 class Expressions:
@@ -55,6 +46,9 @@ class Expressions:
         """Of bound variables."""
         self.functions = Functions(self)
         self._builtins = BuiltIns(self)
+        self._operators = Operators(self)
+        self._collections = Collections(self)
+        self.domain = self._collections.domain
         types.expressions = self
 
     # --- what other stages ask for ---------------------------------------
@@ -101,7 +95,7 @@ class Expressions:
         self.errors.add(Code.TYPE_MISMATCH, message, span)
 
     def read_place(self, place: Place, declared: t.Type) -> Expr:
-        """The present value of what ``place`` names; ``declared`` is the type of the whole variable."""
+        """The present value of ``place``; ``declared`` is the type of the whole variable."""
         value: Expr
         if place.slot is not None:
             value = Local(place.slot, declared)
@@ -161,19 +155,19 @@ class Expressions:
                 return self._apply(expr, scope, wanted)
             case ast.Unary(op, operand):
                 type_ = t.BOOL if op == "!" else t.INT
-                value = self.typed(operand, type_, scope)
+                inside = self.typed(operand, type_, scope)
                 chosen = Op.NOT if op == "!" else Op.NEG
-                return None if value is None else Apply(chosen, (value,), type_)
+                return None if inside is None else Apply(chosen, (inside,), type_)
             case ast.Binary():
-                return self._binary(expr, scope, wanted)
+                return self._operators.binary(expr, scope, wanted)
             case ast.Conditional():
-                return self._conditional(expr, scope, wanted)
+                return self._operators.conditional(expr, scope, wanted)
             case ast.Quantified():
-                return self._quantified(expr, expr.binders, scope)
+                return self._collections.quantified(expr, expr.binders, scope)
             case ast.ListLiteral(elements) | ast.SetLiteral(elements):
-                return self._collection(expr, elements, scope, wanted)
+                return self._collections.literal(expr, elements, scope, wanted)
             case ast.Comprehension(binder, where):
-                return self._comprehension(binder, where, scope)
+                return self._collections.comprehension(binder, where, scope)
 
     def _literal(self, text: str, span: Span, wanted: t.Type | None) -> Expr | None:
         match text:
@@ -315,9 +309,7 @@ class Expressions:
         found = self._indexed(expr, ast.Lock, "lock", scope)
         return None if found is None else LockRef(*found)
 
-    def counter(
-        self, expr: ast.Expr, scope: Scope
-    ) -> tuple[str, tuple[Expr, ...]] | None:
+    def counter(self, expr: ast.Expr, scope: Scope) -> tuple[str, tuple[Expr, ...]] | None:
         """``pv_gen[p]`` as a generation counter's element."""
         return self._indexed(expr, ast.Counter, "gen", scope)
 
@@ -343,188 +335,6 @@ class Expressions:
             return None
         checked = self.indices(declared, taken, base.name, scope)
         return None if checked is None else (base.name.text, checked)
-
-    # --- operators ----------------------------------------------------------
-
-    def _binary(self, expr: ast.Binary, scope: Scope, wanted: t.Type | None) -> Expr | None:
-        if expr.op in _LOGIC:
-            left = self.typed(expr.left, t.BOOL, scope)
-            right = self.typed(expr.right, t.BOOL, scope)
-            if left is None or right is None:
-                return None
-            return Apply(_LOGIC[expr.op], (left, right), t.BOOL)
-        if expr.op == "in":
-            return self._member(expr, scope)
-        both = self._both(expr, scope, wanted)
-        if both is None:
-            return None
-        left, right = both
-        if expr.op in _EQUALITY:
-            if not same(inner(left.type), inner(right.type)):
-                self.mismatch(f"{left.type} and {right.type} are never equal", expr.span)
-                return None
-            return Apply(_EQUALITY[expr.op], both, t.BOOL)
-        left, right = self.plain(left), self.plain(right)
-        if expr.op in _COMPARISON:
-            return self._ordered(expr, left, right)
-        return self._arithmetic(expr, left, right)
-
-    def _both(
-        self, expr: ast.Binary, scope: Scope, wanted: t.Type | None
-    ) -> tuple[Expr, Expr] | None:
-        """Both operands; a literal without a type of its own takes the other's."""
-        equality = expr.op in _EQUALITY
-        hint = None if equality else wanted
-        if _untyped(expr.left) and not _untyped(expr.right):
-            right = self.infer(expr.right, scope, hint)
-            left = self.infer(expr.left, scope, _hint(right, equality)) if right else None
-        else:
-            left = self.infer(expr.left, scope, hint)
-            right = self.infer(expr.right, scope, _hint(left, equality))
-        return None if left is None or right is None else (left, right)
-
-    def _ordered(self, expr: ast.Binary, left: Expr, right: Expr) -> Expr | None:
-        if not same(left.type, right.type):
-            self.mismatch(f"cannot compare {left.type} with {right.type}", expr.span)
-            return None
-        match left.type:
-            case t.Int() | t.Sort(ordered=True):
-                return Apply(_COMPARISON[expr.op], (left, right), t.BOOL)
-            case t.Sort(name):
-                hint = f"declare 'ordered sort {name};'"
-                message = f"{name} has no order"
-                self.errors.add(Code.NOT_ORDERED, message, expr.span, hint=hint)
-            case _:
-                self.errors.add(Code.NOT_ORDERED, f"{left.type} has no order", expr.span)
-        return None
-
-    def _arithmetic(self, expr: ast.Binary, left: Expr, right: Expr) -> Expr | None:
-        match left.type, right.type:
-            case t.Int(), t.Int() if expr.op in _ARITHMETIC:
-                return Apply(_ARITHMETIC[expr.op], (left, right), t.INT)
-            case t.SetOf(), t.SetOf() if expr.op in _SETS and same(left.type, right.type):
-                return Apply(_SETS[expr.op], (left, right), left.type)
-            case t.Sort(ordered=True), t.Int() if expr.op in ("+", "-"):
-                by = right if expr.op == "+" else Apply(Op.NEG, (right,), t.INT)
-                return Apply(Op.SHIFT, (left, by), left.type)
-            case t.Sort(name, ordered=False), t.Int():
-                hint = f"declare 'ordered sort {name};'"
-                self.errors.add(Code.NOT_ORDERED, f"{name} has no order", expr.span, hint=hint)
-            case _:
-                self.mismatch(f"no {left.type} {expr.op} {right.type}", expr.span)
-        return None
-
-    def _member(self, expr: ast.Binary, scope: Scope) -> Expr | None:
-        collection = self.infer(expr.right, scope)
-        if collection is None:
-            return None
-        collection = self.plain(collection)
-        if not isinstance(collection.type, t.SetOf | t.ListOf):
-            message = f"expected a set or list, found {collection.type}"
-            self.mismatch(message, expr.right.span)
-            return None
-        element = self.typed(expr.left, collection.type.of, scope)
-        return None if element is None else Apply(Op.IN, (element, collection), t.BOOL)
-
-    def _conditional(
-        self, expr: ast.Conditional, scope: Scope, wanted: t.Type | None
-    ) -> Expr | None:
-        condition = self.typed(expr.condition, t.BOOL, scope)
-        then = self.infer(expr.then, scope, wanted)
-        if condition is None or then is None:
-            return None
-        type_ = wanted or then.type
-        otherwise = self.typed(expr.otherwise, type_, scope)
-        first = self.coerce(then, type_, expr.then.span)
-        if otherwise is None or first is None:
-            return None
-        return Apply(Op.ITE, (condition, first, otherwise), type_)
-
-    # --- collections and quantifiers -----------------------------------------
-
-    def _collection(
-        self,
-        expr: ast.ListLiteral | ast.SetLiteral,
-        elements: tuple[ast.Expr, ...],
-        scope: Scope,
-        wanted: t.Type | None,
-    ) -> Expr | None:
-        is_list = isinstance(expr, ast.ListLiteral)
-        wanted = None if wanted is None else inner(wanted)
-        of = wanted.of if isinstance(wanted, t.ListOf | t.SetOf) else None
-        values: list[Expr] = []
-        for element in elements:
-            value = self.typed(element, of, scope)
-            if value is None:
-                return None
-            of = of or value.type
-            values.append(value)
-        if of is None:
-            self.mismatch("an empty list or set has no type here", expr.span)
-            return None
-        if is_list:
-            return Apply(Op.LIST, tuple(values), t.ListOf(of))
-        return Apply(Op.SET, tuple(values), t.SetOf(of))
-
-    def domain(self, binder: ast.Binder, scope: Scope) -> Domain | None:
-        """What a binder ranges over."""
-        if binder.type is not None:
-            type_ = self.types.resolve(binder.type)
-            if isinstance(type_, t.Int) and type_.low is None:
-                self.mismatch("no finite type", binder.span)
-                return None
-            return None if type_ is None else Domain(type_)
-        assert binder.within is not None, "a binder has a type or a collection"
-        collection = self.infer(binder.within, scope)
-        if collection is None:
-            return None
-        collection = self.plain(collection)
-        if not isinstance(collection.type, t.SetOf | t.ListOf):
-            self.mismatch(f"expected a set or list, found {collection.type}", binder.within.span)
-            return None
-        return Domain(collection.type.of, collection)
-
-    def _quantified(
-        self, expr: ast.Quantified, binders: tuple[ast.Binder, ...], scope: Scope
-    ) -> Expr | None:
-        """One quantifier per binder; the condition belongs to the innermost."""
-        kind = Kind(expr.kind)
-        if kind is Kind.COUNT and len(expr.binders) > 1:
-            self.errors.add(Code.NOT_HERE, "count takes one variable", expr.span)
-            return None
-        first, *rest = binders
-        domain = self.domain(first, scope)
-        if domain is None:
-            return None
-        with scope.block():
-            binder = self.bound(domain.type)
-            scope.bind(first.name, binder)
-            if rest:
-                body = self._quantified(expr, tuple(rest), scope)
-                where: Expr | None = None
-            else:
-                where = None if expr.where is None else self.typed(expr.where, t.BOOL, scope)
-                body = self.typed(expr.body, t.BOOL, scope)
-                if expr.where is not None and where is None:
-                    return None
-        if body is None:
-            return None
-        type_ = t.INT if kind is Kind.COUNT else t.BOOL
-        return Quantifier(kind, binder, domain, where, body, type_)
-
-    def _comprehension(
-        self, binder: ast.Binder, where: ast.Expr | None, scope: Scope
-    ) -> Expr | None:
-        domain = self.domain(binder, scope)
-        if domain is None:
-            return None
-        with scope.block():
-            bound = self.bound(domain.type)
-            scope.bind(binder.name, bound)
-            condition = TRUE_CONDITION if where is None else self.typed(where, t.BOOL, scope)
-        if condition is None:
-            return None
-        return Comprehension(bound, domain, condition, t.SetOf(domain.type))
 
     # --- calls -----------------------------------------------------------------
 
@@ -632,9 +442,7 @@ def unwind(expr: ast.Expr) -> tuple[ast.Expr, list[ast.Name | ast.Expr]]:
                 return expr, selectors
 
 
-def leading_indices(
-    selectors: list[ast.Name | ast.Expr], most: int
-) -> tuple[ast.Expr, ...]:
+def leading_indices(selectors: list[ast.Name | ast.Expr], most: int) -> tuple[ast.Expr, ...]:
     """The indices (not fields) that come first, at most so many."""
     taken: list[ast.Expr] = []
     for selector in selectors[:most]:
@@ -642,22 +450,6 @@ def leading_indices(
             break
         taken.append(selector)
     return tuple(taken)
-
-
-def _untyped(expr: ast.Expr) -> bool:
-    match expr:
-        case ast.Literal("none") | ast.ListLiteral(()) | ast.SetLiteral(()):
-            return True
-    return False
-
-
-def _hint(other: Expr | None, equality: bool) -> t.Type | None:
-    """The type that the other operand suggests; anything may be compared with ``none``."""
-    if other is None:
-        return None
-    if equality and not isinstance(other.type, t.Optional | t.SetOf | t.ListOf):
-        return t.Optional(other.type)
-    return other.type
 
 
 def _indices(number: int) -> str:

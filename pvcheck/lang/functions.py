@@ -99,7 +99,7 @@ class Functions:
         return None if body is None else _Checked(tuple(parameters), body)
 
     def _fresh(self, expr: Expr, mapping: dict[int, Expr]) -> Expr:
-        """``expr`` with bound variables replaced, and its own binders renamed: numbers stay unique."""
+        """``expr`` with bound variables replaced and its own binders renamed: they stay unique."""
         match expr:
             case Bound(number):
                 return mapping.get(number, expr)
@@ -107,7 +107,9 @@ class Functions:
                 bound = self._expressions.bound(expr.binder.type)
                 inner = {**mapping, expr.binder.number: bound}
                 # Within the domain or value the binder does not occur, so one mapping serves all.
-                return replace(rebuild(expr, lambda e: self._fresh(e, inner)), binder=bound)
+                moved = rebuild(expr, lambda e: self._fresh(e, inner))
+                assert isinstance(moved, Let | Quantifier | Comprehension), "rebuild keeps the kind"
+                return replace(moved, binder=bound)
         return rebuild(expr, lambda e: self._fresh(e, mapping))
 
     def _fits(self, expr: Expr, function: ast.Function, span: Span) -> bool:

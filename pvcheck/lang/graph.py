@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from pvcheck.lang import core
+from pvcheck.lang.mover import Mover
 from pvcheck.model import code as c
 from pvcheck.model.expr import (
     TRUE,
@@ -23,8 +24,8 @@ from pvcheck.model.expr import (
     Param,
 )
 from pvcheck.model.model import KernelSource, LocalVariable
+from pvcheck.model.parts import walk
 from pvcheck.model.types import BOOL, ListOf, LockSet, SetOf
-from pvcheck.model.parts import rebuild, rebuild_domain, rebuild_lock, walk
 from pvcheck.source import Source, Span
 
 MAX_NODES = 40_000
@@ -157,21 +158,23 @@ class _Builder:
             after = self._statement(statement, after, frame)
         return after
 
-    def _statement(self, statement: core.Stmt, after: Node, frame: _Frame) -> Node:
+    def _statement(  # noqa: C901 (only dispatches)
+        self, statement: core.Stmt, after: Node, frame: _Frame
+    ) -> Node:
         span = getattr(statement, "span", None)
         match statement:
             case core.Do(instruction, visible, span):
-                moved = _Mover(frame.slots).instruction(instruction)
+                moved = Mover(frame.slots).instruction(instruction)
                 return self._plain(frame, span, (moved,), after, visible=visible)
             case core.DoLock(instruction, span):
-                lock = _Mover(frame.slots).lock(instruction.lock)
+                lock = Mover(frame.slots).lock(instruction.lock)
                 moved_lock = replace(instruction, lock=lock)
                 return self._plain(frame, span, (moved_lock,), after, visible=True)
             case core.DoPick(instruction, visible, span):
-                picked = _Mover(frame.slots).pick(instruction)
+                picked = Mover(frame.slots).pick(instruction)
                 return self._plain(frame, span, (picked,), after, visible=visible, choice=True)
             case core.DoAwait(condition, span):
-                await_ = c.Await(_Mover(frame.slots).expr(condition), span)
+                await_ = c.Await(Mover(frame.slots).expr(condition), span)
                 return self._plain(frame, span, (await_,), after, visible=True)
             case core.DoAtomic():
                 return self._atomic(statement, after, frame)
@@ -249,14 +252,14 @@ class _Builder:
         visible: bool,
         written: bool,
     ) -> None:
-        node.condition = _Mover(frame.slots).expr(condition)
+        node.condition = Mover(frame.slots).expr(condition)
         configuration = all(isinstance(e, Const | Param | Apply) for e in walk(condition))
         node.written = written and not configuration
         node.visible = visible
         node.successors = list(targets)
 
     def _atomic(self, statement: core.DoAtomic, after: Node, frame: _Frame) -> Node:
-        mover = _Mover(frame.slots)
+        mover = Mover(frame.slots)
         code = mover.code(statement.code)
         if statement.condition is not None:
             code = (c.Await(mover.expr(statement.condition), statement.span), *code)
@@ -277,7 +280,7 @@ class _Builder:
 
     def _try(self, statement: core.Try, after: Node, frame: _Frame) -> Node:
         node = self._node(Kind.TRY, frame, statement.span, self._snippet(statement.span))
-        lock = _Mover(frame.slots).lock(statement.lock)
+        lock = Mover(frame.slots).lock(statement.lock)
         node.attempt = c.TryLock(lock, statement.mode, statement.upgrade, (), (), statement.span)
         node.visible = True
         node.successors = [
@@ -314,7 +317,7 @@ class _Builder:
         self._set_branch(head, frame, done, (after, take), visible=False, written=False)
         everything = self._all_of(statement.domain, rest)
         start = c.Assign(_local(rest), everything, statement.span)
-        moved = _Mover(frame.slots).instruction(start)
+        moved = Mover(frame.slots).instruction(start)
         visible = statement.domain_visible
         node = self._plain(frame, statement.span, (moved,), head, visible=visible)
         node.text = text
@@ -335,7 +338,7 @@ class _Builder:
             pick = c.Assign(_local(variable), Apply(op, (rest,), element.of), span)
         drop = Op.REMOVE if isinstance(element, ListOf) else Op.DISCARD
         shorter = c.Assign(_local(rest), Apply(drop, (rest, variable), element), span)
-        mover = _Mover(frame.slots)
+        mover = Mover(frame.slots)
         node = self._node(Kind.PLAIN, frame, span, f"for {self._snippet(span)}")
         node.code = (mover.instruction(pick), mover.instruction(shorter))
         node.choice = statement.in_any_order
@@ -352,7 +355,7 @@ class _Builder:
         code: c.Code = ()
         if statement.value is not None:
             assert frame.result is not None, "a value is returned to a caller's slot"
-            value = _Mover(frame.slots).expr(statement.value)
+            value = Mover(frame.slots).expr(statement.value)
             place = c.Place(frame.result, None, (), (), self._locals[frame.result].type)
             code = (c.Assign(place, value, statement.span),)
         return self._plain(frame, statement.span, code, frame.leave, visible=statement.visible)
@@ -375,7 +378,7 @@ class _Builder:
         source = callee.source or frame.source
         inner = _Frame(callee.name, source, slots, self._hops(callee), leave, result)
         body = self._body(callee.body, leave, inner)
-        mover = _Mover(frame.slots)
+        mover = Mover(frame.slots)
         passed = tuple(
             c.Assign(
                 c.Place(slots[slot], None, (), (), callee.locals[slot].type),
@@ -435,64 +438,3 @@ def _label_names(body: core.Body) -> list[str]:
 
 def _local(local: Local) -> c.Place:
     return c.Place(local.slot, None, (), (), local.type)
-
-
-@dataclass(frozen=True)
-class _Mover:
-    """Renames a procedure's slots to the thread's."""
-
-    slots: tuple[int, ...]
-
-    def expr(self, expr: Expr) -> Expr:
-        if isinstance(expr, Local):
-            return Local(self.slots[expr.slot], expr.type)
-        return rebuild(expr, self.expr)
-
-    def lock(self, lock: c.LockRef) -> c.LockRef:
-        return rebuild_lock(lock, self.expr)
-
-    def pick(self, pick: c.Pick) -> c.Pick:
-        where = None if pick.where is None else self.expr(pick.where)
-        domain = rebuild_domain(pick.domain, self.expr)
-        return replace(pick, slot=self.slots[pick.slot], domain=domain, where=where)
-
-    def place(self, place: c.Place) -> c.Place:
-        path = tuple(
-            s if s.index is None else replace(s, index=self.expr(s.index)) for s in place.path
-        )
-        slot = None if place.slot is None else self.slots[place.slot]
-        indices = tuple(map(self.expr, place.indices))
-        return replace(place, slot=slot, indices=indices, path=path)
-
-    def code(self, code: c.Code) -> c.Code:
-        return tuple(map(self.instruction, code))
-
-    def instruction(self, instruction: c.Instruction) -> c.Instruction:
-        match instruction:
-            case c.Assign(place, value):
-                return replace(instruction, place=self.place(place), value=self.expr(value))
-            case c.Bump(indices=indices):
-                return replace(instruction, indices=tuple(map(self.expr, indices)))
-            case c.Check(condition) | c.Assume(condition):
-                return replace(instruction, condition=self.expr(condition))
-            case c.Pick():
-                return self.pick(instruction)
-            case c.If(condition, then, otherwise):
-                return replace(
-                    instruction,
-                    condition=self.expr(condition),
-                    then=self.code(then),
-                    otherwise=self.code(otherwise),
-                )
-            case c.ForEach(slot, domain, _, body):
-                return replace(
-                    instruction,
-                    slot=self.slots[slot],
-                    domain=rebuild_domain(domain, self.expr),
-                    body=self.code(body),
-                )
-            case c.Choose(alternatives):
-                return replace(instruction, alternatives=tuple(map(self.code, alternatives)))
-            case c.Reached():
-                return instruction
-        raise AssertionError(f"{instruction} is made here, not moved")

@@ -50,9 +50,7 @@ def _setting(setting: ast.Setting, e: Expressions) -> Number | None:
             return None if parameter is None else _value(setting, parameter.type, e)
         case None:
             known = (
-                n
-                for n, d in e.symbols.globals.items()
-                if isinstance(d, ast.Sort | ast.Parameter)
+                n for n, d in e.symbols.globals.items() if isinstance(d, ast.Sort | ast.Parameter)
             )
             e.errors.unknown("sort or param", setting.name, known, Code.UNKNOWN_NAME)
         case _:

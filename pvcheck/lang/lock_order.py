@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from pvcheck.diagnostics import Code
 from pvcheck.lang import ast
 from pvcheck.lang.errors import Errors
@@ -18,7 +20,7 @@ def declared_order(symbols: Symbols, errors: Errors) -> LockOrder:
             continue
         if order.direction is not None:
             _within(order, within, symbols, errors)
-        for pair in zip(names, names[1:], strict=False):
+        for pair in pairwise(names):
             if pair[0] == pair[1] or (pair[1], pair[0]) in before:
                 message = f"{pair[0]!r} would come before itself"
                 errors.add(Code.ORDER_CYCLE, message, order.span)

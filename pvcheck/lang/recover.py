@@ -1,4 +1,4 @@
-"""Where declarations begin and end in a text that may not parse, so that each can report its own error."""
+"""Where declarations begin and end in a text that may not parse: each reports its own error."""
 
 from __future__ import annotations
 
@@ -6,16 +6,42 @@ import re
 from collections.abc import Iterator
 
 _TOKEN = re.compile(
-    r"//[^\n]*|/\*.*?\*/|\"[^\"\n]*\"|(?P<open>[{(\[])|(?P<close>[})\]])|(?P<end>;)|(?P<word>@?\w+)", re.S
+    r"//[^\n]*|/\*.*?\*/|\"[^\"\n]*\"|(?P<open>[{(\[])|(?P<close>[})\]])|(?P<end>;)|(?P<word>@?\w+)",
+    re.S,
 )
 _FIRST_WORDS = frozenset(
-    "system import sort ordered param type enum struct lock order var gen fn proc op thread when "
-    "invariant lemma progress instance default expect mutant @src".split()
+    [
+        "system",
+        "import",
+        "sort",
+        "ordered",
+        "param",
+        "type",
+        "enum",
+        "struct",
+        "lock",
+        "order",
+        "var",
+        "gen",
+        "fn",
+        "proc",
+        "op",
+        "thread",
+        "when",
+        "invariant",
+        "lemma",
+        "progress",
+        "instance",
+        "default",
+        "expect",
+        "mutant",
+        "@src",
+    ]
 )
 
 
 def declarations_apart(text: str) -> Iterator[tuple[int, int]]:
-    """The ranges of ``text`` that look like one declaration each, without the first errors' leftovers.
+    """The ranges of ``text`` that look like one declaration each, as far as they can be told apart.
 
     A declaration starts at a keyword that starts one, outside all brackets, after a ``;`` or ``}``.
     """
@@ -32,8 +58,10 @@ def declarations_apart(text: str) -> Iterator[tuple[int, int]]:
                 fresh = fresh or depth == 0
             case "word" if depth == 0:
                 # ``expect`` after a mutant's braces belongs to the mutant.
-                inside = token[0] == "expect" and start is not None and text[start:].startswith("mutant")
-                at_line_start = text[:token.start()].rpartition("\n")[2].strip() == ""
+                inside = (
+                    token[0] == "expect" and start is not None and text[start:].startswith("mutant")
+                )
+                at_line_start = text[: token.start()].rpartition("\n")[2].strip() == ""
                 if fresh and token[0] in _FIRST_WORDS and not inside and at_line_start:
                     start = token.start()
                     starts.append(start)

@@ -10,9 +10,7 @@ from pvcheck.lang.symbols import Symbols
 
 def report_recursion(symbols: Symbols, errors: Errors) -> None:
     """One error per ring, at the call that closes it."""
-    procedures = {
-        name: d for name, d in symbols.globals.items() if isinstance(d, ast.Procedure)
-    }
+    procedures = {name: d for name, d in symbols.globals.items() if isinstance(d, ast.Procedure)}
     calls = {
         name: [c for c in _calls(d.body) if c.name.text in procedures]
         for name, d in procedures.items()

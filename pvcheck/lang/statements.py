@@ -7,35 +7,24 @@ from contextlib import contextmanager
 
 from pvcheck.diagnostics import Code, Label
 from pvcheck.lang import ast, core
-from pvcheck.lang.accesses import NOTHING, ONE_LOCK_FREE, Accesses, access, accesses, total
-from pvcheck.lang.expressions import Expressions, leading_indices, unwind
+from pvcheck.lang.accesses import NOTHING, ONE_LOCK_FREE, total
+from pvcheck.lang.calls import Calls
+from pvcheck.lang.expressions import Expressions
 from pvcheck.lang.scope import Scope
-from pvcheck.lang.symbols import KIND
-from pvcheck.lang.typing import inner
 from pvcheck.model import types as t
 from pvcheck.model.code import (
     Assign,
     Assume,
-    Bump,
     Check,
     Lock,
     LockAction,
     Mode,
     Pick,
     Place,
-    Selector,
 )
-from pvcheck.model.expr import Apply, Comprehension, Const, Domain, Expr, Local, Op, Read
-from pvcheck.model.expr import TRUE as TRUE_CONDITION
+from pvcheck.model.expr import Apply, Domain, Expr, Op
 from pvcheck.model.model import KernelSource
 from pvcheck.source import Span
-
-_EDITS = {
-    "append": Op.APPEND,
-    "prepend": Op.PREPEND,
-    "add": Op.INSERT,
-    "remove": Op.REMOVE,
-}
 
 
 def check_procedure(
@@ -74,7 +63,7 @@ def check_procedure(
     )
 
 
-class Statements:
+class Statements(Calls):
     def __init__(
         self,
         procedure: ast.Procedure | ast.Thread,
@@ -82,15 +71,11 @@ class Statements:
         scope: Scope,
         result: t.Type | None,
     ) -> None:
-        self._procedure = procedure
-        self._e = expressions
-        self._errors = expressions.errors
-        self._scope = scope
+        super().__init__(procedure, expressions, scope)
         self._result = result
         self._labels = ast.labels_of(procedure.body)
         self._seen: dict[str, ast.Name] = {}
         self._loops = 0
-        self.in_atomic = False
 
     def block(self, block: ast.Block) -> core.Body:
         with self._scope.block():
@@ -99,8 +84,8 @@ class Statements:
     def sequence(self, statements: tuple[ast.Stmt, ...]) -> core.Body:
         return tuple(s for statement in statements for s in self._statement(statement))
 
-    def _statement(self, statement: ast.Stmt) -> core.Body:
-        if self.in_atomic and isinstance(
+    def _statement(self, statement: ast.Stmt) -> core.Body:  # noqa: C901 (only dispatches)
+        if self._in_atomic and isinstance(
             statement, ast.LockStatement | ast.While | ast.Goto | ast.Return | ast.Jump | ast.Label
         ):
             message = "not possible in an atomic block, which is one step"
@@ -242,228 +227,6 @@ class Statements:
         self._e.mismatch(f"no {old.type} {statement.op} ...", statement.span)
         return None
 
-    def place(self, expr: ast.Expr) -> Place | None:
-        """What can be assigned to: a local or shared variable, or a part of one."""
-        base, selectors = unwind(expr)
-        if not isinstance(base, ast.Reference):
-            self._errors.add(Code.NOT_ASSIGNABLE, "this cannot be assigned to", expr.span)
-            return None
-        local = self._scope.find(base.name.text)
-        if isinstance(local, Local):
-            return self._path(Place(local.slot, None, (), (), local.type), selectors)
-        declared = self._e.symbols.globals.get(base.name.text)
-        if isinstance(declared, ast.Variable):
-            taken = leading_indices(selectors, len(declared.dimensions))
-            indices = self._e.indices(declared, taken, base.name, self._scope)
-            type_ = self._e.types.resolve(declared.type)
-            if indices is None or type_ is None:
-                return None
-            rest = selectors[len(taken) :]
-            return self._path(Place(None, declared.name.text, indices, (), type_), rest)
-        if declared is None and base.name.text not in self._e.symbols.labels:
-            known = (*self._scope.names(), *self._e.symbols.globals)
-            self._errors.unknown("variable", base.name, known, Code.UNKNOWN_NAME)
-        else:
-            what = "an enum label" if declared is None else f"a {KIND[type(declared)]}"
-            message = f"{base.name.text!r} is {what} and cannot be assigned to"
-            self._errors.add(Code.NOT_ASSIGNABLE, message, expr.span)
-        return None
-
-    def _path(self, place: Place, selectors: list[ast.Name | ast.Expr]) -> Place | None:
-        path: tuple[Selector, ...] = ()
-        type_ = place.type
-        for selector in selectors:
-            type_ = inner(type_)
-            if isinstance(selector, ast.Name):
-                position = self._e.field_position(type_, selector)
-                if position is None:
-                    return None
-                assert isinstance(type_, t.Struct), "field_position found the field"
-                path, type_ = (*path, Selector(position, None)), type_.fields[position][1]
-            elif isinstance(type_, t.ArrayOf):
-                index = self._e.typed(selector, type_.index, self._scope)
-                if index is None:
-                    return None
-                path, type_ = (*path, Selector(None, index)), type_.of
-            else:
-                self._e.mismatch(f"{type_} has no elements to index", selector.span)
-                return None
-        return Place(place.slot, place.variable, place.indices, path, type_)
-
-    def _value_of(self, place: Place) -> Expr:
-        return self._e.read_place(place, self._declared_type(place))
-
-    def _declared_type(self, place: Place) -> t.Type:
-        if place.slot is not None:
-            return self._scope.locals[place.slot].type
-        assert place.variable is not None, "a place is a local or a variable"
-        declared = self._e.symbols.globals[place.variable]
-        assert isinstance(declared, ast.Variable), "place() resolved it"
-        type_ = self._e.types.resolve(declared.type)
-        assert type_ is not None, "place() resolved it"
-        return type_
-
-    # --- calls ----------------------------------------------------------------------
-
-    def _called(self, expr: ast.Expr) -> ast.Procedure | None:
-        """The procedure, if ``expr`` is the call of one."""
-        if isinstance(expr, ast.Apply):
-            declared = self._e.symbols.globals.get(expr.name.text)
-            if isinstance(declared, ast.Procedure):
-                return declared
-        return None
-
-    def _let_call(
-        self, statement: ast.Let, called: ast.Procedure, wanted: t.Type | None
-    ) -> core.Body:
-        assert isinstance(statement.value, ast.Apply), "_called found a call"
-        result = self._result_type(called, statement.value)
-        if result is None:
-            return ()
-        slot = self._scope.hidden(f"{called.name.text}()", result)
-        call = self._call(statement.value, called, slot.slot, statement.span)
-        value = self._e.coerce(slot, wanted or result, statement.span)
-        if call is None or value is None:
-            return ()
-        local = self._scope.local(statement.name, wanted or result)
-        place = Place(local.slot, None, (), (), local.type)
-        return (call, core.Do(Assign(place, value, statement.span), False, statement.span))
-
-    def _assign_call(
-        self, statement: ast.Assign, called: ast.Procedure, place: Place
-    ) -> core.Body:
-        assert isinstance(statement.value, ast.Apply), "_called found a call"
-        result = self._result_type(called, statement.value)
-        if result is None:
-            return ()
-        slot = self._scope.hidden(f"{called.name.text}()", result)
-        call = self._call(statement.value, called, slot.slot, statement.span)
-        value = self._e.coerce(slot, place.type, statement.span)
-        if call is None or value is None:
-            return ()
-        store = Assign(place, value, statement.span)
-        return (call, *self._do(store, self._place_accesses(place), statement.span))
-
-    def _result_type(self, called: ast.Procedure, call: ast.Apply) -> t.Type | None:
-        if called.result is None:
-            self._errors.add(Code.NO_VALUE, f"{called.name.text} returns no value", call.span)
-            return None
-        return self._e.types.resolve(called.result)
-
-    def _call_statement(self, expr: ast.Expr, span: Span) -> core.Body:
-        if not isinstance(expr, ast.Apply):
-            message = "this is not a statement: it has no effect"
-            self._errors.add(Code.NOT_HERE, message, expr.span)
-            return ()
-        if self._e.symbols.globals.get(expr.name.text) is None:
-            if expr.name.text in _EDITS:
-                return self._edit(expr, span)
-            if expr.name.text == "bump":
-                return self._bump(expr, span)
-            known = (
-                *_EDITS,
-                "bump",
-                *(n for n, d in self._e.symbols.globals.items() if isinstance(d, ast.Procedure)),
-            )
-            self._errors.unknown("proc or op", expr.name, known, Code.UNKNOWN_NAME)
-            return ()
-        called = self._called(expr)
-        if called is None:
-            message = f"the value of {expr.name.text!r} is not used"
-            self._errors.add(Code.NOT_HERE, message, expr.span)
-            return ()
-        slot = None
-        if called.result is not None:
-            result = self._e.types.resolve(called.result)
-            slot = self._scope.hidden(f"{called.name.text}()", result).slot if result else None
-        call = self._call(expr, called, slot, span)
-        return () if call is None else (call,)
-
-    def _call(
-        self, expr: ast.Apply, called: ast.Procedure, result: int | None, span: Span
-    ) -> core.Call | None:
-        if self.in_atomic:
-            message = "no calls in an atomic block: put the block into the proc"
-            self._errors.add(Code.NOT_IN_ATOMIC, message, span)
-            return None
-        if called.operation and isinstance(self._procedure, ast.Procedure):
-            message = f"only threads call ops, and {called.name.text!r} is one"
-            hint = "make it a proc, or move what is shared into a proc"
-            self._errors.add(Code.NOT_HERE, message, span, hint=hint)
-            return None
-        given = self._e.in_order(expr, [p.name.text for p in called.parameters])
-        if given is None:
-            return None
-        arguments: list[Expr | int] = []
-        found = NOTHING
-        for parameter, argument in zip(called.parameters, given, strict=True):
-            type_ = self._e.types.resolve(parameter.type)
-            if type_ is None:
-                return None
-            if parameter.inout:
-                slot = self._inout(argument, type_)
-                if slot is None:
-                    return None
-                arguments.append(slot)
-                continue
-            value = self._e.typed(argument, type_, self._scope)
-            if value is None:
-                return None
-            found += self._accesses(value)
-            arguments.append(value)
-        self._one_atomic(found, span)
-        return core.Call(called.name.text, tuple(arguments), result, found.visible, span)
-
-    def _inout(self, argument: ast.Expr, type_: t.Type) -> int | None:
-        local = None
-        if isinstance(argument, ast.Reference):
-            local = self._scope.find(argument.name.text)
-        if not isinstance(local, Local):
-            message = "an inout argument is a local variable"
-            self._errors.add(Code.NOT_ASSIGNABLE, message, argument.span)
-            return None
-        if local.type != type_:
-            message = f"expected a local of type {type_}, found {local.type}"
-            self._e.mismatch(message, argument.span)
-            return None
-        return local.slot
-
-    def _edit(self, expr: ast.Apply, span: Span) -> core.Body:
-        if len(expr.arguments) != 2 or any(a.name for a in expr.arguments):
-            message = f"{expr.name.text!r} takes a list or set and an element"
-            self._errors.add(Code.WRONG_COUNT, message, expr.span)
-            return ()
-        place = self.place(expr.arguments[0].value)
-        if place is None:
-            return ()
-        match expr.name.text, inner(place.type):
-            case "append" | "prepend" | "remove", t.ListOf(of):
-                op = _EDITS[expr.name.text]
-            case "add" | "remove", t.SetOf(of):
-                op = Op.INSERT if expr.name.text == "add" else Op.DISCARD
-            case _:
-                message = f"no {expr.name.text!r} for {place.type}"
-                self._e.mismatch(message, expr.arguments[0].value.span)
-                return ()
-        element = self._e.typed(expr.arguments[1].value, of, self._scope)
-        if element is None:
-            return ()
-        old = self._e.plain(self._value_of(place))
-        found = self._place_accesses(place) + self._accesses(old) + self._accesses(element)
-        value = Apply(op, (old, element), inner(place.type))
-        return self._do(Assign(place, value, span), found, span)
-
-    def _bump(self, expr: ast.Apply, span: Span) -> core.Body:
-        if len(expr.arguments) != 1:
-            message = "'bump' takes one generation counter"
-            self._errors.add(Code.WRONG_COUNT, message, expr.span)
-            return ()
-        counter = self._e.counter(expr.arguments[0].value, self._scope)
-        if counter is None:
-            return ()
-        found = access(counter[0], self._e.symbols) + total(map(self._accesses, counter[1]))
-        return self._do(Bump(*counter, span), found, span)
-
     # --- locks ------------------------------------------------------------------------
 
     def _lock(self, statement: ast.LockStatement) -> core.Body:
@@ -507,7 +270,7 @@ class Statements:
         return (core.If(condition, found.visible, then, otherwise, span),)
 
     def _try(self, statement: ast.If, condition: ast.Try) -> core.Body:
-        if self.in_atomic:
+        if self._in_atomic:
             message = "not possible in an atomic block, which is one step"
             self._errors.add(Code.NOT_IN_ATOMIC, message, condition.span)
         lock = self._e.lock(condition.lock, self._scope)
@@ -619,7 +382,7 @@ class Statements:
                 return self._do(Check(condition, span), found, span)
             case "assume":
                 return self._do(Assume(condition, span), found, span)
-        if self.in_atomic:
+        if self._in_atomic:
             message = "'await' is possible only as the first statement of an atomic block"
             self._errors.add(Code.NOT_IN_ATOMIC, message, span)
             return ()
@@ -629,7 +392,7 @@ class Statements:
     def _atomic(self, block: ast.Block, span: Span) -> core.Body:
         from pvcheck.lang.atomic import atomic_code  # noqa: PLC0415  (it needs this module's types)
 
-        if self.in_atomic:
+        if self._in_atomic:
             return self.sequence(block.statements)
         statements = block.statements
         with self._scope.block():
@@ -639,9 +402,9 @@ class Statements:
                 if first.kind == "await":
                     condition = self._e.typed(first.condition, t.BOOL, self._scope)
                     statements = statements[1:]
-            self.in_atomic = True
+            self._in_atomic = True
             body = self.sequence(statements)
-            self.in_atomic = False
+            self._in_atomic = False
         return (core.DoAtomic(condition, atomic_code(body), span),)
 
     # --- helpers ----------------------------------------------------------------------------
@@ -651,26 +414,3 @@ class Statements:
         self._loops += 1
         yield
         self._loops -= 1
-
-    def _do(
-        self, instruction: Assign | Bump | Check | Assume, found: Accesses, span: Span
-    ) -> core.Body:
-        self._one_atomic(found, span)
-        return (core.Do(instruction, found.visible, span),)
-
-    def _accesses(self, expr: Expr) -> Accesses:
-        return accesses(expr, self._e.symbols)
-
-    def _place_accesses(self, place: Place) -> Accesses:
-        indices = [*place.indices, *(s.index for s in place.path if s.index is not None)]
-        found = total(map(self._accesses, indices))
-        if place.variable is not None:
-            found += access(place.variable, self._e.symbols)
-        return found
-
-    def _one_atomic(self, found: Accesses, span: Span) -> None:
-        if found.lock_free > 1 and not self.in_atomic:
-            message = "more than one access to atomic variables or locks in one statement"
-            hint = "use one statement each, or 'atomic { }' if the hardware does it at once"
-            self._errors.add(Code.TWO_ATOMIC_ACCESSES, message, span, hint=hint)
-

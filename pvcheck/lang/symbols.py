@@ -40,8 +40,26 @@ KIND: dict[type, str] = {
 }
 
 BUILT_IN = frozenset(
-    "size empty first last next min max int held free holder snapshot changed "
-    "append prepend remove add bump".split()
+    [
+        "size",
+        "empty",
+        "first",
+        "last",
+        "next",
+        "min",
+        "max",
+        "int",
+        "held",
+        "free",
+        "holder",
+        "snapshot",
+        "changed",
+        "append",
+        "prepend",
+        "remove",
+        "add",
+        "bump",
+    ]
 )
 """Names with a fixed meaning in calls."""
 
@@ -100,9 +118,7 @@ def collect(tree: ast.Specification, errors: Errors) -> Symbols:
     return symbols
 
 
-def _own(
-    table: dict[str, _D], declaration: _D, errors: Errors
-) -> None:
+def _own(table: dict[str, _D], declaration: _D, errors: Errors) -> None:
     earlier = table.setdefault(declaration.name.text, declaration)
     if earlier is not declaration:
         _twice(declaration.name, earlier.name, errors)

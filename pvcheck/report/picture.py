@@ -23,10 +23,10 @@ _MOST_BARS = 6
 def picture(trace: Trace, *, full: bool = False, width: int = WIDTH) -> str:
     """The trace from the initial state to the violation. ``full``: the whole state at each step."""
     lines = _head(trace, width)
-    if full:
+    if full or not trace.steps:
         lines += _state("initial state", trace.initial, frozenset(), width)
     lanes = _Lanes(trace, width)
-    lines += lanes.header()
+    lines += lanes.header() if trace.steps else []
     waits: tuple[Waiter, ...] = ()
     for number, step in enumerate(trace.steps, start=1):
         lines += lanes.step(number, step, newly_waiting(waits, step.waits))
@@ -40,7 +40,8 @@ def picture(trace: Trace, *, full: bool = False, width: int = WIDTH) -> str:
 
 def _head(trace: Trace, width: int) -> list[str]:
     mutant = f" + {trace.mutant}" if trace.mutant is not None else ""
-    violates = f"violates {trace.property} after {plural(len(trace.steps), 'step')}"
+    when = f"after {plural(len(trace.steps), 'step')}" if trace.steps else "in the initial state"
+    violates = f"violates {trace.property} {when}"
     values = ", ".join(f"{name} = {str(value).lower()}" for name, value in trace.values)
     only = "" if trace.only is None else f"; only {', '.join(trace.only)}"
     return [
@@ -54,13 +55,11 @@ def _end(trace: Trace, width: int) -> list[str]:
     lines = wrap(f"{trace.property} is violated:", width)
     for why in trace.why:
         lines += [f"  {line}" for line in wrap(why, width - 2, hanging=2)]
-    if trace.cycle:
+    # The reasons of a deadlock are the cycle, unless somebody else made the trace.
+    cycle = [f"{w.thread} {waits_for(w)}" for w in trace.cycle]
+    if not set(cycle) <= set(trace.why):
         lines += ["they wait for each other:"]
-    for waiter in trace.cycle:
-        lines += [
-            f"  {line}"
-            for line in wrap(f"{waiter.thread} {waits_for(waiter)}", width - 2, hanging=2)
-        ]
+        lines += [f"  {line}" for text in cycle for line in wrap(text, width - 2, hanging=2)]
     return lines
 
 

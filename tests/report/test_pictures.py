@@ -63,7 +63,10 @@ def deadlock() -> Trace:
         mutant="MU03",
         only=("enter", "remove_all"),
         values=(("Thread", 2), ("RUN", 2), ("FLAG", True)),
-        why=("cpu[0] waits for pv[0], held by cpu[1] and cpu[2]", "cpu[1] waits for pmap[0]"),
+        why=(
+            "cpu[0] waits for pv[0], held by cpu[1] and cpu[2]",
+            "cpu[1] waits for pmap[0], held by cpu[0]",
+        ),
         initial=(("pte[0][1]", "none"), ("pv_list[0]", "[]")),
         cycle=(WAITS_0, WAITS_1),
     )
@@ -99,10 +102,20 @@ def test_a_deadlock_as_a_table(golden: Callable[[str, str], None]) -> None:
 
 
 def test_a_property_that_fails_at_once(golden: Callable[[str, str], None]) -> None:
-    trace = trace_of([], property="never", why=("x is 0",))
+    trace = trace_of([], property="never", why=("x is 0",), initial=(("x", "0"),))
 
     golden("picture-no-steps.txt", picture(trace))
     assert step_table(trace, 76) == ["the initial state, before any step"]
+
+
+def test_a_cycle_that_the_reasons_leave_out_is_told() -> None:
+    text = picture(replace(deadlock(), why=("they are stuck",)))
+
+    assert text.endswith(
+        "they wait for each other:\n"
+        "  cpu[0] waits for pv[0], held by cpu[1] and cpu[2]\n"
+        "  cpu[1] waits for pmap[0], held by cpu[0]\n"
+    )
 
 
 def test_threads_stand_in_the_order_of_their_numbers() -> None:
@@ -110,7 +123,7 @@ def test_threads_stand_in_the_order_of_their_numbers() -> None:
 
     head = next(line for line in picture(trace_of(rows)).splitlines() if "cpu" in line)
 
-    assert head.split() == ["step", "where", "cpu[0]", "cpu[9]", "cpu[10]"]
+    assert head.split() == ["step", "cpu[0]", "cpu[9]", "cpu[10]"]
 
 
 def test_locks_released_in_any_order_end_their_own_bar() -> None:

@@ -1,0 +1,225 @@
+"""``pvcheck verify`` from the command line to what is printed and written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pvcheck.cli import verify
+from pvcheck.cli.main import main
+from pvcheck.engines.explicit import ExplicitEngine
+from pvcheck.model.result import Result
+from pvcheck.model.verdict import Violated
+from pvcheck.report.trace_file import read
+
+Golden = Callable[[str, str], None]
+pytestmark = pytest.mark.usefixtures("specs")
+
+RUNS = {
+    "good": ["specs/good.pv"],
+    "good-all": ["specs/good.pv", "--all-instances"],
+    "abba": ["specs/abba.pv"],
+    "declared": ["specs/declared.pv"],
+    "hidden-order": ["specs/hidden_order.pv"],
+    "vacuous": ["specs/vacuous.pv"],
+    "vacuous-strict": ["specs/vacuous.pv", "--strict"],
+    "mutant-violated": ["specs/mutants.pv", "--mutant", "M03"],
+    "mutant-control": ["specs/mutants.pv", "--mutant", "M04"],
+    "mutant-survives": ["specs/mutants.pv", "--mutant", "M05"],
+    "depth-limit": ["specs/good.pv", "--max-depth", "3"],
+    "several": ["specs/good.pv", "specs/abba.pv", "--property", "deadlock"],
+    "setting": ["specs/good.pv", "--instance", "two", "-p", "Thread=1", "--property", "race"],
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_what_is_printed(name: str, golden: Golden, capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["verify", *RUNS[name]])
+
+    golden(f"verify-{name}.txt", f"{capsys.readouterr().out}exit status {status}\n")
+
+
+@pytest.mark.parametrize("name", ["good", "abba", "vacuous", "depth-limit"])
+def test_what_programs_read(name: str, golden: Golden, capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["verify", *RUNS[name], "--format", "json"])
+
+    text = capsys.readouterr().out
+    assert json.loads(text)["status"] == status
+    golden(f"verify-{name}.json", text)
+
+
+def test_a_violation_is_written_and_the_command_finds_it_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main(["verify", "specs/abba.pv"])
+    out = capsys.readouterr().out
+    trace = read(Path("counterexamples/abba.deadlock.json"))
+
+    (again,) = (line for line in out.splitlines() if line.endswith("--property deadlock"))
+    assert main(again.split()[2:]) == 1
+    assert read(Path("counterexamples/abba.deadlock.json")) == trace
+    (show,) = (line for line in out.splitlines() if "trace show" in line and "deadlock" in line)
+    assert main(show.split()[2:]) == 0
+
+
+def test_the_command_keeps_the_mutant_and_the_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["verify", "specs/mutants.pv", "--mutant", "M03", "-p", "Thread=3", "--root", "."])
+
+    assert (
+        "  again: pvcheck verify specs/mutants.pv --root . --mutant M03 --instance two "
+        "-p Thread=3 --property at_rest\n"
+    ) in capsys.readouterr().out
+
+
+def test_traces_of_the_same_property_have_files_of_their_own() -> None:
+    main(["verify", "specs/mutants.pv", "--mutant", "M02", "--all-instances", "--trace-dir", "t"])
+
+    assert sorted(p.name for p in Path("t").iterdir()) == [
+        "mutants.M02.lock-misuse.json",
+        "mutants.M02.one.lock-misuse.json",
+    ]
+
+
+def test_no_trace_is_written_if_none_is_wanted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "specs/abba.pv", "--no-trace"]) == 1
+
+    assert not Path("counterexamples").exists()
+    assert "show:" not in capsys.readouterr().out
+
+
+def test_a_counterexample_that_cannot_be_written_is_still_printed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("taken").write_text("a file, not a directory")
+
+    status = main(["verify", "specs/abba.pv", "--property", "deadlock", "--trace-dir", "taken"])
+
+    captured = capsys.readouterr()
+    assert status == 2
+    assert "deadlock VIOLATED" in captured.out
+    assert captured.err.startswith("error: taken: File exists\n")
+
+
+def test_fail_fast_leaves_out_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["verify", "specs/abba.pv", "specs/good.pv", "--fail-fast"])
+
+    out = capsys.readouterr().out
+    assert status == 1
+    assert "VIOLATED" in out
+    assert "good" not in out
+
+
+def test_nothing_is_run_if_one_specification_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    status = main(["verify", "specs/good.pv", "specs/broken.pv", "specs/missing.pv"])
+
+    captured = capsys.readouterr()
+    assert (status, captured.out) == (2, "")
+    assert "specs/broken.pv:3:22: error[PV101]" in captured.err
+    assert "error: specs/missing.pv: No such file or directory" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--property", "deadlok"], "error: good has no property 'deadlok'\n  hint: did you mean"),
+        (["--instance", "twoo"], "error: no instance 'twoo'\n  hint: did you mean 'two'?"),
+        (["--mutant", "M01"], "error: no mutant 'M01'"),
+        (["-p", "Thred=2"], "error: no sort or parameter 'Thred'\n  hint: did you mean 'Thread'?"),
+        (["-p", "Thread=x"], "error: Thread is a number, not 'x'"),
+    ],
+)
+def test_what_does_not_exist_is_said(
+    argv: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", "specs/good.pv", *argv]) == 2
+
+    assert capsys.readouterr().err.startswith(message)
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [["--instance", "two"], ["--property", "never"], ["-p", "Thread=2"], ["--max-depth", "2"]],
+)
+def test_vacuity_is_not_judged_from_a_part(
+    selection: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = main(["verify", "specs/vacuous.pv", "--strict", *selection])
+
+    captured = capsys.readouterr()
+    assert status in (0, 3)
+    assert "warning" not in captured.out
+    assert "vacuity was not judged" in captured.err
+
+
+def test_all_instances_together_are_judged(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "specs/good.pv", "--all-instances", "--strict"]) == 0
+
+    assert "warning" not in capsys.readouterr().out
+
+
+def test_a_path_below_the_current_directory_is_shown_relative(
+    specs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["verify", str(specs / "abba.pv"), "--property", "deadlock"])
+    absolute = capsys.readouterr().out
+
+    main(["verify", "specs/abba.pv", "--property", "deadlock"])
+    assert capsys.readouterr().out == absolute
+    assert str(specs) not in Path("counterexamples/abba.deadlock.json").read_text()
+
+
+def test_quiet_says_nothing_but_results(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["verify", "specs/good.pv", "--quiet"])
+    assert capsys.readouterr().err == ""
+
+    main(["verify", "specs/good.pv"])
+    assert capsys.readouterr().err.endswith("states/s\n")
+
+
+def test_a_false_counterexample_is_an_internal_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check = ExplicitEngine.check
+
+    def lie(*args: object, **more: object) -> Result:
+        result = check(*args, **more)  # type: ignore[arg-type]
+        verdict = result.verdicts["deadlock"]
+        assert isinstance(verdict, Violated)
+        shorter = replace(verdict.trace, steps=verdict.trace.steps[:-1])
+        return replace(result, verdicts={"deadlock": Violated(shorter)})
+
+    monkeypatch.setattr(ExplicitEngine, "check", lie)
+
+    assert main(["verify", "specs/abba.pv", "--property", "deadlock"]) == 70
+
+    captured = capsys.readouterr()
+    assert "counterexample to deadlock does not replay: deadlock is not violated" in captured.err
+    assert "VIOLATED" not in captured.out
+    assert not Path("counterexamples").exists()
+
+
+def test_an_interrupted_run_reports_what_it_found(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @contextmanager
+    def progress(*_: object) -> Iterator[object]:
+        yield Interrupting()
+
+    class Interrupting:
+        def update(self, **_: int) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(verify, "progress", progress)
+
+    assert main(["verify", "specs/large.pv", "specs/good.pv"]) == 130
+
+    out = capsys.readouterr().out
+    assert out.startswith("large · many: 12 threads · explicit engine, ")
+    assert "states, interrupted\n" in " ".join(out.split("\n  ")[:2]) + "\n"
+    assert "deadlock    inconclusive  interrupted, all within" in out
+    assert "good" not in out
