@@ -20,7 +20,7 @@ def cycles(edges: Iterable[LockEdge]) -> tuple[tuple[LockEdge, ...], ...]:
     """
     listed = list(edges)
     between = {(e.before, e.after): e for e in listed if e.before != e.after}
-    graph = nx.DiGraph(list(between))
+    graph: nx.DiGraph[str] = nx.DiGraph(list(between))
     found = [
         tuple(between[step] for step in zip(turn, (*turn[1:], turn[0]), strict=True))
         for turn in map(_from_least, islice(nx.simple_cycles(graph), MOST_CYCLES))

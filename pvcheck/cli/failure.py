@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 
+from pvcheck.cli import options
 from pvcheck.cli.console import Console
 from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.diagnostics import SpecError, UsageError, render
@@ -35,7 +36,9 @@ def report(error: Exception, console: Console) -> ExitStatus:
 
 def _reason(error: OSError) -> str:
     reason = error.strerror or str(error)
-    return reason if error.filename is None else f"{error.filename}: {reason}"
+    if not isinstance(error.filename, str):
+        return reason
+    return f"{options.specification(error.filename)}: {reason}"
 
 
 def _internal(error: Exception, console: Console) -> ExitStatus:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from lark import Token
@@ -297,8 +298,8 @@ class ToAst(Transformer_NonRecursive[Token, Any]):
     def try_(self, meta: Meta, mode: Token | None, lock: ast.Expr) -> ast.Try:
         return ast.Try(False, _text(mode), lock, span=self._span(meta))
 
-    def try_not(self, meta: Meta, mode: Token | None, lock: ast.Expr) -> ast.Try:
-        return ast.Try(True, _text(mode), lock, span=self._span(meta))
+    def try_not(self, _: Meta, inner: ast.Try) -> ast.Try:
+        return replace(inner, negated=True)
 
     def while_(self, meta: Meta, condition: ast.Expr, body: ast.Block) -> ast.While:
         return ast.While(condition, body, span=self._span(meta))

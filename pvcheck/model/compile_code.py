@@ -223,9 +223,13 @@ class CodeCompiler(ExprCompiler):
             condition = f"upgrade(w, {cell}, t, {self.span})"
         elif instruction.mode is Mode.SHARED:
             condition = f"try_acquire_shared(w, {cell}, t)"
-        failed = self.program.cover(Covered("try failed", name=instruction.lock.lock))
+        taken, failed = (
+            self.program.cover(Covered("branch", instruction.span, outcome))
+            for outcome in (True, False)
+        )
+        failed |= self.program.cover(Covered("try failed", name=instruction.lock.lock))
         return self._branches(
-            [(condition, instruction.success, 0), ("", instruction.failure, failed)]
+            [(condition, instruction.success, taken), ("", instruction.failure, failed)]
         )
 
     def _choose(self, instruction: Choose) -> bool:

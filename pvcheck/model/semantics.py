@@ -13,7 +13,9 @@ from typing import Any
 
 from pvcheck.model.code import Await, Code, Instruction, Lock, LockAction, Mode, Reached
 from pvcheck.model.compile_code import CodeCompiler
+from pvcheck.model.compile_expr import ExprCompiler
 from pvcheck.model.compile_model import compile_guards, compile_initial, compile_invariants
+from pvcheck.model.expr import Domain, Expr
 from pvcheck.model.instance import Instance
 from pvcheck.model.layout import Layout
 from pvcheck.model.model import FINISHED, Fault
@@ -233,6 +235,19 @@ class Semantics:
             return bool(self._invariants[invariant][1](shared))
         except Faulted:
             return False
+
+    def evaluate(self, expr: Expr | Domain, shared: Shared) -> Any:
+        """The value of an expression of properties, the values of a domain, or a ``StepFault``.
+
+        Cost: compiles the expression; for explanations only.
+        """
+        compiler = ExprCompiler(self._program, 0, inside_step=False)
+        code = compiler.domain(expr) if isinstance(expr, Domain) else compiler.expr(expr)
+        value = self._program.load(f"def value(w):\n    return {code}\n")["value"]
+        try:
+            return value(shared)
+        except Faulted as fault:
+            return self._fault(fault)
 
     def waits_for(self, state: State) -> dict[int, int]:
         """Each thread that waits for a lock, with the threads in its way as bits."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pvcheck.model import describe
+from pvcheck.model import describe, why_invariant
 from pvcheck.model.model import DEADLOCK, LOCK_ORDER
 from pvcheck.model.semantics import Semantics, State, StepFault, wait_forever
 
@@ -17,7 +17,8 @@ def lines(
         return _deadlock(semantics, state)
     if property_ == LOCK_ORDER:
         return _lock_order(semantics, state)
-    return ()
+    invariant = next(i for i in semantics.model.invariants if i.name == property_)
+    return why_invariant.lines(semantics, invariant, state[0])
 
 
 def _deadlock(semantics: Semantics, state: State) -> tuple[str, ...]:

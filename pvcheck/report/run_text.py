@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pvcheck.model.expr import Const
@@ -17,6 +17,7 @@ from pvcheck.report.outcome import Outcome, Run
 from pvcheck.report.steps import step_table
 
 _VERDICT_WIDTH = 9
+_MOST_CYCLES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,7 @@ def run_text(run: Run, saved: Mapping[str, Saved], width: int = WIDTH) -> str:
     for outcome in run.outcomes:
         lines += _property(run, outcome, saved.get(outcome.name), names, width)
         if outcome.name == LOCK_ORDER:
-            for cycle in run.cycles or ():
-                lines += [f"    {line}" for line in cycle_lines(cycle, width - 4)]
+            lines += _cycles(run.cycles or (), width)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -74,15 +74,19 @@ def _property(run: Run, outcome: Outcome, saved: Saved | None, names: int, width
     head = f"  {outcome.name:<{names}} {outcome.word:<{_VERDICT_WIDTH}}"
     match outcome.verdict:
         case Checked():
-            detail = _lock_order(run) if outcome.name == LOCK_ORDER else ""
-            return [f"{head}  {detail}".rstrip()]
+            return _beside(head, _lock_order(run) if outcome.name == LOCK_ORDER else "", width)
         case Inconclusive(depth, reason):
-            return wrap(
-                f"{head}  {reason}, all within {plural(depth, 'step')} searched", width, hanging=4
-            )
+            detail = f"{reason}, all within {plural(depth, 'step')} searched"
+            return _beside(head, detail, width)
         case Violated(trace):
             line = f"{head}  {plural(len(trace.steps), 'step')}"
             return _violation(line, trace, saved, width)
+
+
+def _beside(head: str, detail: str, width: int) -> list[str]:
+    """One line, or more if ``detail`` does not fit beside ``head``."""
+    line = f"{head}  {detail}".rstrip()
+    return [line] if len(line) <= width else [head, *wrap(f"    {detail}", width, hanging=4)]
 
 
 def _violation(line: str, trace: Trace, saved: Saved | None, width: int) -> list[str]:
@@ -112,7 +116,15 @@ def _lock_order(run: Run) -> str:
     return f"{classes}, {edges}, {cycles}"
 
 
-def cycle_lines(cycle: tuple[LockEdge, ...], width: int) -> list[str]:
+def _cycles(cycles: Sequence[tuple[LockEdge, ...]], width: int) -> list[str]:
+    """The shortest of the cycles; one is enough to think about, dozens are in nobody's way."""
+    lines = [line for cycle in cycles[:_MOST_CYCLES] for line in _cycle(cycle, width - 4)]
+    if len(cycles) > _MOST_CYCLES:
+        lines.append(f"and {len(cycles) - _MOST_CYCLES} more; --format json has them all")
+    return [f"    {line}" for line in lines]
+
+
+def _cycle(cycle: tuple[LockEdge, ...], width: int) -> list[str]:
     """The classes of a cycle in the order locks were taken, and an example of each edge."""
     path = " < ".join([*(edge.before for edge in cycle), cycle[0].before])
     lines = wrap(f"cycle {path}", width, hanging=6)
