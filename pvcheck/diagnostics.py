@@ -34,7 +34,6 @@ class Code(enum.StrEnum):
     NOT_HERE = "PV206"
     RECURSION = "PV207"
     NO_VALUE = "PV208"
-    UNKNOWN_TYPE = "PV209"
     WRONG_MODE = "PV302"
     ORDER_CYCLE = "PV303"
     TWO_ATOMIC_ACCESSES = "PV304"

@@ -2,96 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pvcheck.diagnostics import UsageError
 from pvcheck.engines.base import Engine, Limits, Progress
-from pvcheck.lang.suggest import did_you_mean
-from pvcheck.load import MutantDeclaration, instances, model_of, read
-from pvcheck.model.instance import Instance
-from pvcheck.model.model import LOCK_ORDER, Model
-from pvcheck.model.replay import Mismatch, follow, instance_values
+from pvcheck.load import instances, model_of, read
+from pvcheck.model.model import LOCK_ORDER
+from pvcheck.model.replay import Mismatch, follow, hash_of, instance_values
 from pvcheck.model.result import LockEdge, Result
 from pvcheck.model.semantics import Semantics
 from pvcheck.model.trace import Trace
 from pvcheck.model.verdict import Verdict, Violated
-from pvcheck.report.outcome import Expectation, Run, outcomes, stop_early
+from pvcheck.report.outcome import Run, outcomes, stop_early
+from pvcheck.selection import Job, properties_of
 
 
 class InternalError(Exception):
     """Two parts of this program disagree. A bug of ours."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """What to run of a specification. Empty: what the specification itself says."""
-
-    root: Path | None = None
-    mutant: str | None = None
-    instances: Sequence[str] = ()
-    all_instances: bool = False
-    settings: Mapping[str, str] = field(default_factory=dict)
-    properties: Sequence[str] = ()
-
-    @property
-    def everything(self) -> bool:
-        """Whether the specification decides alone: only then what never happens is its fault."""
-        return not (self.mutant or self.instances or self.settings or self.properties)
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One run to be made."""
-
-    specification: Path
-    mutant: str | None
-    instance: Instance
-    properties: tuple[str, ...]
-    """In the order of ``Model.properties``."""
-    expectation: Expectation
-
-
-def prepare(specification: Path, selection: Selection) -> tuple[Job, ...]:
-    """The runs that ``selection`` asks for.
-
-    Raises:
-        SpecError: the specification is rejected.
-        UsageError: it has no such mutant, instance, parameter or property.
-        OSError: it cannot be read.
-    """
-    parsed = read(specification, selection.root)
-    model = model_of(parsed, selection.mutant)
-    mutant = next((m for m in parsed.mutants if m.name == selection.mutant), None)
-    names = selection.instances
-    if mutant is not None and mutant.instance is not None and not names:
-        names = (mutant.instance,)
-    chosen = instances(
-        model,
-        names=() if selection.all_instances else names,
-        all_instances=selection.all_instances,
-        settings=selection.settings,
-    )
-    properties = _properties(model, selection.properties)
-    expectation = _expectation(model, mutant)
-    return tuple(Job(specification, selection.mutant, i, properties, expectation) for i in chosen)
-
-
-def _properties(model: Model, names: Collection[str]) -> tuple[str, ...]:
-    for name in names:
-        if name not in model.properties:
-            known = f"it has {', '.join(model.properties)}"
-            hint = did_you_mean(name, model.properties) or known
-            raise UsageError(f"{model.name} has no property {name!r}", hint)
-    return tuple(p for p in model.properties if not names or p in names)
-
-
-def _expectation(model: Model, mutant: MutantDeclaration | None) -> Expectation:
-    if mutant is None:
-        return Expectation(frozenset(model.expected))
-    violated = frozenset() if mutant.violated is None else frozenset({mutant.violated})
-    return Expectation(violated, others_too=True)
 
 
 def run(job: Job, limits: Limits, progress: Progress, *, fail_fast: bool = False) -> Run:
@@ -160,21 +88,30 @@ def never_happened(runs: Sequence[Run]) -> tuple[str, ...]:
     )
 
 
-def replay(trace: Trace, specification: Path, root: Path | None = None) -> Mismatch | None:
-    """Where the trace stops being a run of the specification as it is now; ``None``: nowhere.
+@dataclass(frozen=True, slots=True)
+class Replay:
+    mismatch: Mismatch | None
+    """Where the trace stops being a counterexample; ``None``: nowhere."""
+    changed: bool
+    """Whether the specification has other text than when the trace was made."""
+
+
+def replay(trace: Trace, specification: Path, root: Path | None = None) -> Replay:
+    """What the trace is to the specification as it is now.
 
     Raises:
         SpecError, OSError: the specification cannot be used.
         UsageError: it is not the one that the trace is of.
     """
     model = model_of(read(specification, root), trace.mutant)
-    _properties(model, [trace.property])
+    properties_of(model, [trace.property])
     computed = {sort.type.name for sort in model.sorts if sort.size is not None}
     settings = {n: str(v).lower() for n, v in trace.values if n not in computed}
     names = [trace.instance] if model.instances else []
     (instance,) = instances(model, names=names, settings=settings)
     semantics = Semantics(instance)
+    changed = hash_of(model) != trace.hash
     if (instance_values(semantics), instance.only) != (trace.values, trace.only):
-        return Mismatch(0, f"instance {instance.name} has other values now")
+        return Replay(Mismatch(0, f"instance {instance.name} has other values now"), changed)
     found = follow(semantics, trace)
-    return found if isinstance(found, Mismatch) else None
+    return Replay(found if isinstance(found, Mismatch) else None, changed)

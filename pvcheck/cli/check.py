@@ -21,20 +21,23 @@ def add_command(
         "check", help=__doc__, description=__doc__, parents=[common], allow_abbrev=False
     )
     parser.add_argument("specs", nargs="+", type=options.specification, metavar="SPEC")
+    parser.add_argument(
+        "--mutants", action="store_true", help="check every mutant too, each as a whole"
+    )
     options.add_root(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace, console: Console) -> ExitStatus:
-    return ExitStatus.worst(_check(spec, args.root, console) for spec in args.specs)
+    return ExitStatus.worst(_check(spec, args, console) for spec in args.specs)
 
 
-def _check(spec: Path, root: Path | None, console: Console) -> ExitStatus:
+def _check(spec: Path, args: argparse.Namespace, console: Console) -> ExitStatus:
     # Caught here, so that the errors of the other files are shown too.
     try:
-        specification = read(spec, root)
+        specification = read(spec, args.root)
         model = model_of(specification)
-        for mutant in specification.mutants:
+        for mutant in specification.mutants if args.mutants else ():
             model_of(specification, mutant.name)
     except Exception as error:
         return report(error, console)

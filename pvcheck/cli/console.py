@@ -78,7 +78,7 @@ class Console:
 
 
 def _painted(text: str) -> str:
-    return _PAINTED.sub(lambda m: f"\x1b[{_COLOURS[m[2]]}m{m[2]}\x1b[0m".join((m[1], "")), text)
+    return _PAINTED.sub(lambda m: f"{m[1]}\x1b[{_COLOURS[m[2]]}m{m[2]}\x1b[0m", text)
 
 
 _COLOURS = {
@@ -89,8 +89,8 @@ _COLOURS = {
     "warning": "33",
 }
 _PAINTED = re.compile(
-    r"^(  [\w-]+ +)(checked|VIOLATED|inconclusive)\b|^()(error|warning)(?=:)"
-    r"|^([^\s:]+:\d+:\d+: )(error)(?=\[)",
+    # After a property's name, after file:line:column, or at the start of a message.
+    r"^(  [\w-]+ +|[^\s:]+:\d+:\d+: |)(checked|VIOLATED|inconclusive|error|warning)\b",
     re.MULTILINE,
 )
 

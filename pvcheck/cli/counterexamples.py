@@ -6,9 +6,9 @@ import shlex
 from pathlib import Path
 
 from pvcheck.model.verdict import Violated
-from pvcheck.pipeline import Selection
 from pvcheck.report.outcome import Outcome, Run
 from pvcheck.report.trace_file import write
+from pvcheck.selection import Selection
 
 
 class Counterexamples:

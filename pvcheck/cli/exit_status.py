@@ -24,7 +24,7 @@ class ExitStatus(IntEnum):
 
     @classmethod
     def worst(cls, statuses: Iterable[ExitStatus]) -> ExitStatus:
-        """The one status of a run to which all of ``statuses`` apply; of none, nothing was selected.
+        """The one status of a run to which all of ``statuses`` apply. None: nothing was selected.
 
         An interrupted run is called that, whatever it found until then: it did not finish.
         """

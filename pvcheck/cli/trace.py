@@ -72,11 +72,15 @@ def replay(args: argparse.Namespace, console: Console) -> ExitStatus:
     spec = args.spec or Path(trace.specification)
     if not spec.exists():
         hint = "name it with --spec PATH, or go to the directory that verify was run in"
-        raise UsageError(f"the trace is of {trace.specification}, but there is no {spec}", hint)
-    mismatch = pipeline.replay(trace, spec, args.root)
+        gone = f"the trace is of {spec}, which is not here"
+        raise UsageError(f"there is no {spec}") if args.spec else UsageError(gone, hint)
+    result = pipeline.replay(trace, spec, args.root)
+    mismatch = result.mismatch
     if mismatch is None:
         steps = plural(len(trace.steps), "step")
         console.out.write(f"replays: {steps}, violates {trace.property}\n")
+        if result.changed:
+            console.out.write("the specification has changed since the trace was written\n")
         return ExitStatus.OK
     console.out.write(f"does not replay: {_place(mismatch.step, trace)}: {mismatch.reason}\n")
     return ExitStatus.UNEXPECTED

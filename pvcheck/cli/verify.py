@@ -14,10 +14,10 @@ from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.cli.failure import report
 from pvcheck.cli.progress import progress, rate
 from pvcheck.model.verdict import Inconclusive, Violated
-from pvcheck.pipeline import Job, Selection
 from pvcheck.report.outcome import Outcome, Run, Standing, summary
 from pvcheck.report.run_json import run_json
 from pvcheck.report.run_text import Saved, plural, run_text
+from pvcheck.selection import Job, Selection, prepare
 
 
 def add_command(
@@ -110,7 +110,7 @@ class _Session:
     def prepare(self, spec: Path) -> tuple[Job, ...]:
         # Caught here, so that the errors of the other files are shown too.
         try:
-            return pipeline.prepare(spec, self._selection)
+            return prepare(spec, self._selection)
         except Exception as error:
             self.statuses.append(report(error, self._console))
             return ()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pvcheck.lang.graph import Graph, Kind, Node
-from pvcheck.lang.slots import Slots, live_in
+from pvcheck.lang.slots import Slots, live_in, numbers
 from pvcheck.model import code as c
 from pvcheck.model.model import FINISHED, Location, Statement
 from pvcheck.source import Span
@@ -108,7 +108,7 @@ class _Cutter:
         node = self._nodes[number]
         self._budget = MAX_STEP
         code = self._step(node)
-        live = tuple(sorted(self._live[node.number]))
+        live = numbers(self._live[node.number])
         return Location(number, live, code, node.span, node.text, node.procedure, node.source)
 
     def _step(self, node: Node) -> c.Code:

@@ -31,19 +31,15 @@ def apply_mutant(
     return replace(tree, declarations=tuple(editor.declarations))
 
 
-def check_mutants(tree: ast.Specification) -> list[Diagnostic]:
-    """The errors of all edits that have no place, each mutant alone."""
-    errors: list[Diagnostic] = []
-    for mutant in mutants_of(tree).values():
-        editor = _Editor(tree)
-        for edit in mutant.edits:
-            editor.apply(edit)
-        errors += editor.errors
-    return errors
-
-
-_Statements = tuple[ast.Stmt, ...]
-_Change = Callable[[ast.Stmt], _Statements]
+def edited_declarations(
+    tree: ast.Specification, mutant: ast.Mutant
+) -> tuple[list[ast.Declaration], list[Diagnostic]]:
+    """The declarations that the mutant changes, as changed, and the edits that have no place."""
+    editor = _Editor(tree)
+    for edit in mutant.edits:
+        editor.apply(edit)
+    pairs = zip(tree.declarations, editor.declarations, strict=True)
+    return [after for before, after in pairs if after is not before], editor.errors
 
 
 class _Editor:

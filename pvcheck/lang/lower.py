@@ -8,7 +8,7 @@ from pvcheck.diagnostics import Code, SpecError
 from pvcheck.lang import ast, core
 from pvcheck.lang.cut import StepTooLarge, cut, statements
 from pvcheck.lang.declarations import Declarations
-from pvcheck.lang.edit import check_mutants
+from pvcheck.lang.edit import edited_declarations, mutants_of
 from pvcheck.lang.errors import Errors
 from pvcheck.lang.expressions import Expressions
 from pvcheck.lang.graph import MAX_NODES, TooLarge, build
@@ -39,13 +39,27 @@ def lower(tree: ast.Specification, sources: tuple[Source, ...]) -> Model:
             if checked is not None:
                 procedures[declared.name.text] = checked
     report_recursion(symbols, errors)
-    errors.found += check_mutants(tree)
+    _check_mutants(tree, expressions)
     if errors.found:
         raise SpecError(errors.found, by_name)
     threads, executed = _threads(declarations, procedures, by_name, errors)
     if errors.found:
         raise SpecError(errors.found, by_name)
     return declarations.model(sources, threads, executed)
+
+
+def _check_mutants(tree: ast.Specification, expressions: Expressions) -> None:
+    """Record what is wrong with the edits of each mutant, and with what they make."""
+    for mutant in mutants_of(tree).values():
+        changed, misplaced = edited_declarations(tree, mutant)
+        expressions.errors.found += misplaced
+        for declared in changed:
+            if isinstance(declared, ast.Parameter):
+                parameter = expressions.parameter(declared)
+                wanted = None if parameter is None else parameter.type
+                expressions.constant(declared.default, wanted)
+            elif isinstance(declared, ast.Procedure | ast.Thread):
+                check_procedure(declared, expressions)
 
 
 def _threads(

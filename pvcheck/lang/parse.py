@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
+import functools
 from pathlib import Path
 
+import lark
 from lark import Lark, Token, Tree, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
+from pvcheck import cache
 from pvcheck.diagnostics import Code, Diagnostic, Label, SpecError
 from pvcheck.lang import ast
 from pvcheck.lang.recover import declarations_apart
@@ -48,21 +50,24 @@ def _attempt(
         label = Label(Span(source.name, deep + start, deep + start + 1), "here")
         errors.append(Diagnostic(Code.TOO_DEEP, message, label, hint="split it into fn or proc"))
         return None
-    transformer = ToAst(source.name)
+    transformer = ToAst(source.name, start)
     result = transformer.transform(tree)
     assert isinstance(result, ast.Specification), "the grammar's start rule"
     errors += transformer.errors
     return result if not transformer.errors else None
 
 
-@cache
+@functools.cache
 def _lark() -> Lark:
+    # Making the tables takes most of the time of ``pvcheck check``; lark notices a changed grammar.
+    kept = cache.directory()
     return Lark(
         Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8"),
         start="specification",
         parser="lalr",
         propagate_positions=True,
         maybe_placeholders=True,
+        cache=False if kept is None else str(kept / f"grammar-{lark.__version__}.pickle"),
     )
 
 

@@ -276,7 +276,7 @@ class Statements(Calls):
         lock = self._e.lock(condition.lock, self._scope)
         then = self.block(statement.then)
         otherwise = () if statement.otherwise is None else self._statement(statement.otherwise)
-        if lock is None:
+        if lock is None or self._in_atomic:
             return ()
         self._lock_accesses(lock.indices, condition.span)
         if condition.mode is not None and not self._is_rw(lock.lock, condition.span):

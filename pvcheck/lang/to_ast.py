@@ -18,13 +18,17 @@ from pvcheck.source import Span
 class ToAst(Transformer_NonRecursive[Token, Any]):
     """One method per grammar rule, in grammar order. Builds nodes; checks only that numbers fit."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, offset: int) -> None:
         super().__init__()
         self._file = file
+        self._offset = offset
+        """Where the parsed text starts in the file."""
         self.errors: list[Diagnostic] = []
 
     def _span(self, meta: Meta) -> Span:
-        return Span(self._file, meta.start_pos, meta.end_pos) if not meta.empty else self._nowhere
+        if meta.empty:
+            return self._nowhere
+        return Span(self._file, meta.start_pos + self._offset, meta.end_pos + self._offset)
 
     @property
     def _nowhere(self) -> Span:

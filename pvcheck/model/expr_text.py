@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, assert_never
 
@@ -170,13 +170,14 @@ def substitute(node: Any, values: Mapping[int, Value]) -> Any:
     """An expression with constants in place of some bound variables."""
     if isinstance(node, Bound):
         return Const(values[node.number], node.type) if node.number in values else node
+    return rebuild(node, lambda inner: substitute(inner, values))
+
+
+def rebuild(node: Any, change: Callable[[Any], Any]) -> Any:
+    """The expression with ``change`` applied to what is directly inside."""
     if isinstance(node, tuple):
-        return tuple(substitute(n, values) for n in node)
+        return tuple(change(n) for n in node)
     if isinstance(node, Const) or not is_dataclass(node) or isinstance(node, type):
         return node
-    changed = {
-        f.name: substitute(getattr(node, f.name), values)
-        for f in fields(node)
-        if f.name not in ("type", "binder", "kind")
-    }
-    return replace(node, **changed)
+    inside = [f.name for f in fields(node) if f.name not in ("type", "binder", "kind")]
+    return replace(node, **{name: change(getattr(node, name)) for name in inside})

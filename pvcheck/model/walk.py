@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from pvcheck.model.expr import Changed, LockTest, Read, TakeSnapshot
+from pvcheck.model.expr import (
+    Bound,
+    Changed,
+    Comprehension,
+    Let,
+    LockTest,
+    Quantifier,
+    Read,
+    TakeSnapshot,
+)
 from pvcheck.source import Span
 
 
@@ -25,3 +34,10 @@ def nodes(root: Any) -> Iterator[Any]:
 
 def depends_on_state(root: Any) -> bool:
     return any(isinstance(n, Read | LockTest | TakeSnapshot | Changed) for n in nodes(root))
+
+
+def closed(root: Any) -> bool:
+    """Whether every bound variable in it is bound in it. (Their numbers are unique.)"""
+    inside = list(nodes(root))
+    binders = {n.binder.number for n in inside if isinstance(n, Quantifier | Comprehension | Let)}
+    return all(n.number in binders for n in inside if isinstance(n, Bound))

@@ -7,12 +7,12 @@ from typing import Any
 
 from pvcheck.model.compile_model import judged
 from pvcheck.model.expr import Apply, Bound, Const, Domain, Expr, Kind, Let, Op, Quantifier, Read
-from pvcheck.model.expr_text import substitute, text
+from pvcheck.model.expr_text import rebuild, substitute, text
 from pvcheck.model.model import Invariant
 from pvcheck.model.semantics import Semantics, Shared, StepFault
 from pvcheck.model.types import BOOL
 from pvcheck.model.values import show
-from pvcheck.model.walk import nodes
+from pvcheck.model.walk import closed, depends_on_state, nodes
 
 WIDTH = 160
 MOST_READS = 8
@@ -28,11 +28,11 @@ def lines(semantics: Semantics, invariant: Invariant, shared: Shared) -> tuple[s
         condition = Quantifier(Kind.FORALL, binder, Domain(binder.type), None, condition, BOOL)
     leaf = search.false_part(condition)
     result = [", ".join(search.bindings)] if search.bindings else []
-    result.extend(f"{_short(text(p, {}))} holds" for p in search.premises[-2:])
+    result.extend(f"{search.text(p)} holds" for p in search.premises[-2:])
     fault = search.fault
     verdict = "is false" if fault is None else f"cannot be evaluated: {fault.detail}"
-    result.append(f"{_short(text(leaf, {}))} {verdict}")
-    reads = search.reads(leaf)
+    result.append(f"{search.text(leaf)} {verdict}")
+    reads = search.reads((*search.premises[-2:], *(() if isinstance(leaf, Read) else (leaf,))))
     if reads:
         result.append(", ".join(reads[:MOST_READS]))
     return tuple(result)
@@ -67,6 +67,9 @@ class _Search:
                 none = Apply(Op.NOT, (some.body,), BOOL)
                 every = Quantifier(Kind.FORALL, some.binder, some.domain, some.where, none, BOOL)
                 return self.false_part(every)
+            case Apply(op=Op.ITE, args=(condition, yes, no)):
+                if not isinstance(which := self._value(condition), StepFault):
+                    return self.false_part(yes if which else no)
             case Quantifier(kind=Kind.FORALL):
                 return self._counterexample(expr)
             case Let(binder=binder, value=value, body=body):
@@ -108,11 +111,27 @@ class _Search:
     def _value(self, expr: Expr) -> Any:
         return self.semantics.evaluate(expr, self.shared)
 
-    def reads(self, leaf: Expr) -> list[str]:
-        """The shared elements that the part reads, with their values."""
+    def text(self, part: Expr) -> str:
+        """Of a part; what does not depend on the state is worked out."""
+        return _short(text(self._simple(part), {}))
+
+    def _simple(self, node: Any) -> Any:
+        if isinstance(node, Let):
+            value = self._simple(node.value)
+            if isinstance(value, Const):
+                return self._simple(substitute(node.body, {node.binder.number: value.value}))
+        if isinstance(node, Apply) and closed(node):
+            if node.op is Op.ITE and not isinstance(which := self._value(node.args[0]), StepFault):
+                return self._simple(node.args[1 if which else 2])
+            if not depends_on_state(node) and not isinstance(value := self._value(node), StepFault):
+                return Const(value, node.type)
+        return rebuild(node, self._simple)
+
+    def reads(self, parts: tuple[Expr, ...]) -> list[str]:
+        """The shared elements that the parts read, with their values."""
         found: dict[str, str] = {}
-        for node in nodes(leaf):
-            if isinstance(node, Read) and not any(isinstance(n, Bound) for n in nodes(node)):
+        for node in nodes(self._simple(parts)):
+            if isinstance(node, Read) and closed(node):
                 value = self._value(node)
                 if not isinstance(value, StepFault):
                     found[self._element(node)] = show(value, node.type)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pvcheck.model.trace import Trace, TraceStep, Waiter
 from pvcheck.report.columns import WIDTH, beside, wrap
 from pvcheck.report.run_text import plural
-from pvcheck.report.steps import newly_waiting, waits_for
+from pvcheck.report.steps import action, newly_waiting, waits_for
 
 _ROOMY = 22
 """Columns narrower than this have no room for a column of file names beside them."""
@@ -43,10 +43,11 @@ def _head(trace: Trace, width: int) -> list[str]:
     when = f"after {plural(len(trace.steps), 'step')}" if trace.steps else "in the initial state"
     violates = f"violates {trace.property} {when}"
     values = ", ".join(f"{name} = {str(value).lower()}" for name, value in trace.values)
-    only = "" if trace.only is None else f"; only {', '.join(trace.only)}"
+    only = "" if trace.only is None else f"only {', '.join(trace.only)}"
+    given = "; ".join(part for part in (values, only) if part)
     return [
         *wrap(f"{trace.specification}{mutant} · {trace.instance} · {violates}", width, hanging=2),
-        *wrap(f"  {values}{only}", width, hanging=2),
+        *(wrap(f"  {given}", width, hanging=2) if given else []),
         "",
     ]
 
@@ -153,15 +154,15 @@ class _Lanes:
         return self._row([left], columns)
 
     def _action(self, lane: _Lane, step: TraceStep) -> Iterator[str]:
-        if step.operation is not None and step.operation != lane.operation:
-            yield from lane.text(step.operation, self._width)
+        texts = list(action(step, lane.operation))
         lane.operation = step.operation
         if step.source is not None:
             function = f"{step.source.function}() in {step.source.file}"
             if function != lane.function:
-                yield from lane.text(function, self._width)
+                texts.insert(-1, function)
             lane.function = function
-        yield from lane.text(step.statement.removesuffix(";"), self._width)
+        for text in texts:
+            yield from lane.text(text, self._width)
         if not self._beside:
             yield from lane.text(f"at {self._where(step)}", self._width)
         for name, value in step.chosen:

@@ -13,7 +13,7 @@ from pvcheck.model.result import LockEdge
 from pvcheck.model.trace import Trace
 from pvcheck.model.verdict import Checked, Inconclusive, Violated
 from pvcheck.report.columns import WIDTH, wrap
-from pvcheck.report.outcome import Outcome, Run
+from pvcheck.report.outcome import Outcome, Run, Standing
 from pvcheck.report.steps import step_table
 
 _VERDICT_WIDTH = 9
@@ -36,8 +36,6 @@ def run_text(run: Run, saved: Mapping[str, Saved], width: int = WIDTH) -> str:
     lines = wrap(header(run), width, hanging=2)
     for outcome in run.outcomes:
         lines += _property(run, outcome, saved.get(outcome.name), names, width)
-        if outcome.name == LOCK_ORDER:
-            lines += _cycles(run.cycles or (), width)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -48,8 +46,11 @@ def header(run: Run) -> str:
     sizes = ", ".join(_sizes(instance))
     states = plural(run.result.statistics.states, "state")
     end = ", interrupted" if run.result.interrupted else ""
-    named = f"{instance.name}: {sizes}" if sizes else instance.name
-    return f"{instance.model.name}{mutant} · {named} · {run.engine} engine, {states}{end}"
+    # Without any declared instance there is nothing to choose, and nothing to name.
+    name = instance.name if instance.model.instances else ""
+    what = ": ".join(part for part in (name, sizes) if part)
+    run_by = f"{run.engine} engine, {states}{end}"
+    return " · ".join(p for p in (instance.model.name + mutant, what, run_by) if p)
 
 
 def _sizes(instance: Instance) -> list[str]:
@@ -72,15 +73,18 @@ def _sizes(instance: Instance) -> list[str]:
 
 def _property(run: Run, outcome: Outcome, saved: Saved | None, names: int, width: int) -> list[str]:
     head = f"  {outcome.name:<{names}} {outcome.word:<{_VERDICT_WIDTH}}"
+    about_order = outcome.name == LOCK_ORDER
+    cycles = _cycles(run.cycles or (), width) if about_order else []
     match outcome.verdict:
         case Checked():
-            return _beside(head, _lock_order(run) if outcome.name == LOCK_ORDER else "", width)
+            return [*_beside(head, _lock_order(run) if about_order else "", width), *cycles]
         case Inconclusive(depth, reason):
-            detail = f"{reason}, all within {plural(depth, 'step')} searched"
-            return _beside(head, detail, width)
+            excused = outcome.standing is Standing.AS_DECLARED
+            far = "" if excused else f", all within {plural(depth, 'step')} searched"
+            return [*_beside(head, reason + far, width), *cycles]
         case Violated(trace):
             line = f"{head}  {plural(len(trace.steps), 'step')}"
-            return _violation(line, trace, saved, width)
+            return _violation(line, trace, saved, cycles, width)
 
 
 def _beside(head: str, detail: str, width: int) -> list[str]:
@@ -89,17 +93,17 @@ def _beside(head: str, detail: str, width: int) -> list[str]:
     return [line] if len(line) <= width else [head, *wrap(f"    {detail}", width, hanging=4)]
 
 
-def _violation(line: str, trace: Trace, saved: Saved | None, width: int) -> list[str]:
+def _violation(
+    line: str, trace: Trace, saved: Saved | None, cycles: list[str], width: int
+) -> list[str]:
     lines = [line]
     if saved is not None and saved.file is not None:
         beside = f"{line}   {saved.file}"
         lines = [beside] if len(beside) <= width else [line, f"    {saved.file}"]
-    for why in trace.why:
-        lines += [
-            f"    why   {w}" if i == 0 else f"          {w}"
-            for i, w in enumerate(wrap(why, width - 10))
-        ]
+    reasons = [part for why in trace.why for part in wrap(why, width - 10, hanging=2)]
+    lines += [f"    {'why' if i == 0 else '':<6}{reason}" for i, reason in enumerate(reasons)]
     lines += [f"    {row}" for row in step_table(trace, width - 4)]
+    lines += cycles
     if saved is not None:
         lines.append(f"  again: {saved.again}")
         if saved.file is not None:
@@ -134,7 +138,7 @@ def _cycle(cycle: tuple[LockEdge, ...], width: int) -> list[str]:
         held = ", ".join(step.held_before)
         text = (
             f"{edge.before} < {edge.after}{direction}: {step.thread} at {step.where}, "
-            f"{step.statement}, while it holds {held}"
+            f"{step.statement.removesuffix(';')}, while it holds {held}"
         )
         lines += [f"  {line}" for line in wrap(text, width - 2, hanging=2)]
     return lines

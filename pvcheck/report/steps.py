@@ -24,13 +24,10 @@ def _rows(trace: Trace) -> Iterator[tuple[Cell, ...]]:
     operations: dict[str, str | None] = {}
     waits: tuple[Waiter, ...] = ()
     for number, step in enumerate(trace.steps, start=1):
-        started = step.operation is not None and operations.get(step.thread) != step.operation
-        operations[step.thread] = step.operation
-        head = (step.operation,) if started and step.operation is not None else ()
         yield (
             (str(number),),
             (step.thread,),
-            (*head, step.statement.removesuffix(";")),
+            action(step, operations.get(step.thread)),
             (", ".join(step.held_after),),
             (
                 *changes(step),
@@ -38,7 +35,18 @@ def _rows(trace: Trace) -> Iterator[tuple[Cell, ...]]:
             ),
             (step.where.rpartition("/")[2],),
         )
+        operations[step.thread] = step.operation
         waits = step.waits
+
+
+def action(step: TraceStep, operation: str | None) -> tuple[str, ...]:
+    """The statement of a step, below the operation if its thread was not in it before."""
+    statement = step.statement.removesuffix(";")
+    if step.operation is None or step.operation == operation:
+        return (statement,)
+    # A step that only calls the operation says so once, with the values of the arguments.
+    called = statement.startswith(f"{step.operation.partition('(')[0]}(")
+    return (step.operation,) if called else (step.operation, statement)
 
 
 def changes(step: TraceStep) -> tuple[str, ...]:

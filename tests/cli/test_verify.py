@@ -31,6 +31,7 @@ RUNS = {
     "mutant-violated": ["specs/mutants.pv", "--mutant", "M03"],
     "mutant-control": ["specs/mutants.pv", "--mutant", "M04"],
     "mutant-survives": ["specs/mutants.pv", "--mutant", "M05"],
+    "mutant-as-well": ["specs/swapped.pv", "--mutant", "M01"],
     "depth-limit": ["specs/good.pv", "--max-depth", "3"],
     "several": ["specs/good.pv", "specs/abba.pv", "--property", "deadlock"],
     "setting": ["specs/good.pv", "--instance", "two", "-p", "Thread=1", "--property", "race"],

@@ -1,0 +1,89 @@
+"""What to run of a specification, as the command line and the specification say together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pvcheck.diagnostics import UsageError
+from pvcheck.lang.suggest import did_you_mean
+from pvcheck.load import MutantDeclaration, instances, model_of, read
+from pvcheck.model.instance import Instance
+from pvcheck.model.model import Model
+from pvcheck.report.outcome import Expectation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What to run of a specification. Empty: what the specification itself says."""
+
+    root: Path | None = None
+    mutant: str | None = None
+    instances: Sequence[str] = ()
+    all_instances: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
+    properties: Sequence[str] = ()
+
+    @property
+    def everything(self) -> bool:
+        """Whether the specification decides alone: only then what never happens is its fault."""
+        return not (self.mutant or self.instances or self.settings or self.properties)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run to be made."""
+
+    specification: Path
+    mutant: str | None
+    instance: Instance
+    properties: tuple[str, ...]
+    """In the order of ``Model.properties``."""
+    expectation: Expectation
+
+
+def prepare(specification: Path, selection: Selection) -> tuple[Job, ...]:
+    """The runs that ``selection`` asks for.
+
+    Raises:
+        SpecError: the specification is rejected.
+        UsageError: it has no such mutant, instance, parameter or property.
+        OSError: it cannot be read.
+    """
+    parsed = read(specification, selection.root)
+    model = model_of(parsed, selection.mutant)
+    mutant = next((m for m in parsed.mutants if m.name == selection.mutant), None)
+    names = selection.instances
+    if mutant is not None and mutant.instance is not None and not names:
+        names = (mutant.instance,)
+    chosen = instances(
+        model,
+        names=() if selection.all_instances else names,
+        all_instances=selection.all_instances,
+        settings=selection.settings,
+    )
+    properties = properties_of(model, selection.properties)
+    expectation = _expectation(model, mutant)
+    return tuple(Job(specification, selection.mutant, i, properties, expectation) for i in chosen)
+
+
+def properties_of(model: Model, names: Collection[str]) -> tuple[str, ...]:
+    """The properties of these names, or all, in the order of the model.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    for name in names:
+        if name not in model.properties:
+            known = f"it has {', '.join(model.properties)}"
+            hint = did_you_mean(name, model.properties) or known
+            raise UsageError(f"{model.name} has no property {name!r}", hint)
+    return tuple(p for p in model.properties if not names or p in names)
+
+
+def _expectation(model: Model, mutant: MutantDeclaration | None) -> Expectation:
+    if mutant is None:
+        return Expectation(frozenset(model.expected))
+    violated = frozenset() if mutant.violated is None else frozenset({mutant.violated})
+    return Expectation(violated, others_too=True)
