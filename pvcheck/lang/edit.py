@@ -42,6 +42,10 @@ def edited_declarations(
     return [after for before, after in pairs if after is not before], editor.errors
 
 
+_Statements = tuple[ast.Stmt, ...]
+_Change = Callable[[ast.Stmt], _Statements]
+
+
 class _Editor:
     def __init__(self, tree: ast.Specification) -> None:
         self.declarations: list[ast.Declaration] = list(tree.declarations)
