@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -117,7 +118,7 @@ def _snippet(source: Source, label: Label, mark: str) -> list[str]:
     # A span may run over the end of the line; only its first line is underlined.
     width = max(1, min(label.span.end - label.span.start, len(shown) - at))
     # Tabs stay tabs, so that the caret lands under its character on any terminal.
-    indent = "".join("\t" if c == "\t" else " " for c in shown[:at])
+    indent = "".join("\t" if c == "\t" else " " * _columns(c) for c in shown[:at])
     return [
         f"{line:5} | {shown}",
         f"{'':5} | {indent}{mark * width} {label.text}".rstrip(),
@@ -125,6 +126,13 @@ def _snippet(source: Source, label: Label, mark: str) -> list[str]:
 
 
 _CONTEXT = 100
+
+
+def _columns(c: str) -> int:
+    """How many columns of a terminal the character takes."""
+    if unicodedata.combining(c):
+        return 0
+    return 2 if unicodedata.east_asian_width(c) in "WF" else 1
 
 
 def _printable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Specifications written in tests, run by the explicit engine; and a second way to the same answers."""
+"""Specifications written in tests, run by the explicit engine; a second way to the answers."""
 
 from __future__ import annotations
 

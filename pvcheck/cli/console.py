@@ -42,9 +42,12 @@ class Stream:
         try:
             self._stream.write(_encodable(text, self._stream.encoding or "ascii"))
             self._stream.flush()
-        except BrokenPipeError:
+        except OSError as error:
             _discard(self._stream)
             self._stream = None
+            # A full disk is not a reader that has seen enough.
+            if not isinstance(error, BrokenPipeError):
+                raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,9 @@ def add_root(parser: argparse.ArgumentParser) -> None:
 
 
 def add_limits(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("limits", "a run that meets one is inconclusive")
+    group = parser.add_argument_group(
+        "limits", "a run (one instance) that meets one is inconclusive"
+    )
     group.add_argument("--time-limit", type=duration, metavar="TIME", help="as 30s, 10m or 2h")
     group.add_argument("--memory-limit", type=size, metavar="SIZE", help="as 500M or 4G")
     group.add_argument("--max-states", type=positive, metavar="N", help="distinct states")
@@ -56,12 +58,9 @@ def limits(args: argparse.Namespace) -> Limits:
 
 
 def specification(text: str) -> Path:
-    """The path, relative if it lies below the current directory: results and traces name it."""
+    """The path from the current directory: results and traces name it, on any machine the same."""
     path = Path(text)
-    if path.is_absolute():
-        relative = os.path.relpath(path)
-        return path if relative.startswith("..") else Path(relative)
-    return path
+    return Path(os.path.relpath(path)) if path.is_absolute() else path
 
 
 def positive(text: str) -> int:

@@ -48,6 +48,11 @@ class Collections:
         if of is None:
             self._e.mismatch("an empty list or set has no type here", expr.span)
             return None
+        if isinstance(of, t.Snapshot):
+            # Only those in locals of their own learn of a bump.
+            message = "only a local variable holds a snapshot"
+            self._e.errors.add(Code.NOT_HERE, message, expr.span)
+            return None
         if is_list:
             return Apply(Op.LIST, tuple(values), t.ListOf(of))
         return Apply(Op.SET, tuple(values), t.SetOf(of))

@@ -18,7 +18,7 @@ def mutants_of(tree: ast.Specification) -> dict[str, ast.Mutant]:
 def apply_mutant(
     tree: ast.Specification, mutant: ast.Mutant, sources: dict[str, Source]
 ) -> ast.Specification:
-    """The specification after all edits of ``mutant``.
+    """The specification after all edits of ``mutant``. It has no mutants itself.
 
     Raises:
         SpecError: an edit has no place in the specification.
@@ -28,7 +28,9 @@ def apply_mutant(
         editor.apply(edit)
     if editor.errors:
         raise SpecError(editor.errors, sources)
-    return replace(tree, declarations=tuple(editor.declarations))
+    # The other mutants' labels may be gone.
+    kept = (d for d in editor.declarations if not isinstance(d, ast.Mutant))
+    return replace(tree, declarations=tuple(kept))
 
 
 def edited_declarations(

@@ -42,6 +42,9 @@ class Operators:
             if not same(inner(left.type), inner(right.type)):
                 self._e.mismatch(f"{left.type} and {right.type} are never equal", expr.span)
                 return None
+            if isinstance(left.type, t.Snapshot):
+                self._e.mismatch("snapshots are compared by changed(g, s) only", expr.span)
+                return None
             return Apply(_EQUALITY[expr.op], both, t.BOOL)
         left, right = self._e.plain(left), self._e.plain(right)
         if expr.op in _COMPARISON:
@@ -59,6 +62,8 @@ class Operators:
             left = self._e.infer(expr.left, scope, _hint(right, equality)) if right else None
         else:
             left = self._e.infer(expr.left, scope, hint)
+            if left is None and _untyped(expr.right):
+                return None
             right = self._e.infer(expr.right, scope, _hint(left, equality))
         return None if left is None or right is None else (left, right)
 

@@ -13,6 +13,15 @@ from pvcheck.diagnostics import Code, Diagnostic, Label
 from pvcheck.lang import ast
 from pvcheck.source import Span
 
+RESERVED = frozenset(
+    (
+        "acquire any ascending assert assume atomic await bool break choose continue count"
+        " descending downgrade else exists false for forall goto guarded if in inout let none only"
+        " or read release return self true try upgrade where while write"
+    ).split()
+)
+"""Words that cannot be names, since they could not be told from names everywhere."""
+
 
 @v_args(meta=True, inline=True)
 class ToAst(Transformer_NonRecursive[Token, Any]):
@@ -448,6 +457,10 @@ class ToAst(Transformer_NonRecursive[Token, Any]):
         return ast.Comprehension(binder, where, span=self._span(meta))
 
     def name(self, meta: Meta, token: Token) -> ast.Name:
+        if token in RESERVED:
+            label = Label(self._span(meta), "choose another name")
+            message = f"{str(token)!r} is a word of the language"
+            self.errors.append(Diagnostic(Code.SYNTAX, message, label))
         return ast.Name(str(token), span=self._span(meta))
 
     def _number(self, meta: Meta, token: Token) -> int:

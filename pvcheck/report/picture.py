@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from pvcheck.model.model import KernelSource
 from pvcheck.model.trace import Trace, TraceStep, Waiter
 from pvcheck.report.columns import WIDTH, beside, wrap
 from pvcheck.report.run_text import plural
-from pvcheck.report.steps import action, newly_waiting, waits_for
+from pvcheck.report.steps import action, chosen, newly_waiting, waits_for
 
 _ROOMY = 22
 """Columns narrower than this have no room for a column of file names beside them."""
@@ -45,11 +46,18 @@ def _head(trace: Trace, width: int) -> list[str]:
     values = ", ".join(f"{name} = {str(value).lower()}" for name, value in trace.values)
     only = "" if trace.only is None else f"only {', '.join(trace.only)}"
     given = "; ".join(part for part in (values, only) if part)
+    files = ", ".join(_files(trace))
     return [
         *wrap(f"{trace.specification}{mutant} · {trace.instance} · {violates}", width, hanging=2),
         *(wrap(f"  {given}", width, hanging=2) if given else []),
+        *(wrap(f"  {files}", width, hanging=2) if files else []),
         "",
     ]
+
+
+def _files(trace: Trace) -> list[str]:
+    """The kernel's files that the steps stand for, in order."""
+    return list(dict.fromkeys(step.source.file for step in trace.steps if step.source))
 
 
 def _end(trace: Trace, width: int) -> list[str]:
@@ -82,7 +90,7 @@ class _Lane:
     held: list[str] = field(default_factory=list)
     """Locks in the order they were taken: the bars, outermost first."""
     operation: str | None = None
-    function: str | None = None
+    source: KernelSource | None = None
 
     def bars(self, ending: str | None = None) -> str:
         if len(self.held) > _MOST_BARS:
@@ -114,6 +122,7 @@ class _Lanes:
         threads = {step.thread for step in trace.steps} | {w.thread for w in trace.cycle}
         self._lanes = {t: _Lane(t) for t in sorted(threads, key=_natural_order)}
         number = len(str(len(trace.steps)))
+        self._several = len(_files(trace)) > 1
         self._directory = trace.specification[: trace.specification.rfind("/") + 1]
         where = max((len(self._where(step)) for step in trace.steps), default=0)
         self._number = max(4, number)
@@ -154,23 +163,27 @@ class _Lanes:
         return self._row([left], columns)
 
     def _action(self, lane: _Lane, step: TraceStep) -> Iterator[str]:
-        texts = list(action(step, lane.operation))
-        lane.operation = step.operation
+        before, lane.operation = lane.operation, step.operation
+        texts = list(action(step, before))
         if step.source is not None:
-            function = f"{step.source.function}() in {step.source.file}"
-            if function != lane.function:
-                texts.insert(-1, function)
-            lane.function = function
+            if step.source != lane.source:
+                texts.insert(-1, self._function(step.source))
+            lane.source = step.source
         for text in texts:
             yield from lane.text(text, self._width)
         if not self._beside:
             yield from lane.text(f"at {self._where(step)}", self._width)
-        for name, value in step.chosen:
-            yield from lane.text(f"{name} is {value}", self._width)
+        for text in chosen(step, before):
+            yield from lane.text(text, self._width)
         yield from lane.locks(step.held_after, self._width)
         for change in step.changes:
             text = f"{change.name}: {change.before} -> {change.after}"
             yield from lane.text(text, self._width)
+
+    def _function(self, source: KernelSource) -> str:
+        """The file is told apart only where there are several; the head has them in full."""
+        file = source.file.rpartition("/")[2]
+        return f"{source.function}()" + (f" in {file}" if self._several else "")
 
     def _where(self, step: TraceStep) -> str:
         """As seen from the specification's directory, which the head names."""

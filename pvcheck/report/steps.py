@@ -10,6 +10,8 @@ from pvcheck.report.columns import Cell, table
 _HEADER = ("step", "thread", "operation", "locks held", "change", "where")
 _LEAST = (4, 6, 22, 10, 14, 99)
 """Where a step is stays in one piece: it is for editors."""
+_LONGEST = 60
+"""Of a statement: the whole of it is in the file, and in the picture."""
 
 
 def step_table(trace: Trace, width: int) -> list[str]:
@@ -24,13 +26,15 @@ def _rows(trace: Trace) -> Iterator[tuple[Cell, ...]]:
     operations: dict[str, str | None] = {}
     waits: tuple[Waiter, ...] = ()
     for number, step in enumerate(trace.steps, start=1):
+        before = operations.get(step.thread)
         yield (
             (str(number),),
             (step.thread,),
-            action(step, operations.get(step.thread)),
+            tuple(t if t == step.operation else _clipped(t) for t in action(step, before)),
             (", ".join(step.held_after),),
             (
-                *changes(step),
+                *chosen(step, before),
+                *(f"{change.name} = {change.after}" for change in step.changes),
                 *(f"{w.thread} waits for {w.lock}" for w in newly_waiting(waits, step.waits)),
             ),
             (step.where.rpartition("/")[2],),
@@ -39,21 +43,30 @@ def _rows(trace: Trace) -> Iterator[tuple[Cell, ...]]:
         waits = step.waits
 
 
+def _clipped(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4].rstrip()} ..."
+
+
 def action(step: TraceStep, operation: str | None) -> tuple[str, ...]:
     """The statement of a step, below the operation if its thread was not in it before."""
     statement = step.statement.removesuffix(";")
-    if step.operation is None or step.operation == operation:
+    if step.operation is None:
         return (statement,)
     # A step that only calls the operation says so once, with the values of the arguments.
-    called = statement.startswith(f"{step.operation.partition('(')[0]}(")
-    return (step.operation,) if called else (step.operation, statement)
+    if statement.startswith(f"{step.operation.partition('(')[0]}("):
+        return (step.operation,)
+    if step.operation == operation:
+        return (statement,)
+    return (step.operation,) if statement == "choose" else (step.operation, statement)
 
 
-def changes(step: TraceStep) -> tuple[str, ...]:
-    """What the step picked, and the new values it left."""
-    return (
-        *(f"{name} is {value}" for name, value in step.chosen),
-        *(f"{change.name} = {change.after}" for change in step.changes),
+def chosen(step: TraceStep, operation: str | None) -> tuple[str, ...]:
+    """What the step picked, unless the arguments of the operation it starts say so."""
+    arguments = step.operation if step.operation != operation and step.operation else ""
+    return tuple(
+        f"{name} is {value}"
+        for name, value in step.chosen
+        if f"={value}," not in arguments and f"={value})" not in arguments
     )
 
 

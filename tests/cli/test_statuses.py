@@ -184,6 +184,22 @@ def test_closed_standard_streams_do_no_harm() -> None:
     assert ended.returncode == 1
 
 
+@pytest.mark.usefixtures("specs")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk_is_said() -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [*PROGRAM, "check", "specs/good.pv"],
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert (ended.returncode, ended.stderr) == (2, "error: No space left on device\n")
+
+
 def test_the_order_of_statuses() -> None:
     order = [70, 143, 130, 2, 1, 3, 4, 0]
 

@@ -174,6 +174,20 @@ def test_a_path_below_the_current_directory_is_shown_relative(
     assert str(specs) not in Path("counterexamples/abba.deadlock.json").read_text()
 
 
+def test_a_path_elsewhere_is_shown_from_here(
+    specs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = specs.parent / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+
+    main(["verify", str(specs / "abba.pv"), "--property", "deadlock"])
+
+    assert "verify ../specs/abba.pv --property deadlock" in capsys.readouterr().out
+    assert str(specs) not in Path("counterexamples/abba.deadlock.json").read_text()
+    assert main(["trace", "replay", "counterexamples/abba.deadlock.json"]) == 0
+
+
 def test_quiet_says_nothing_but_results(capsys: pytest.CaptureFixture[str]) -> None:
     main(["verify", "specs/good.pv", "--quiet"])
     assert capsys.readouterr().err == ""

@@ -24,7 +24,12 @@ lock fork[Fork]: mutex;
 order fork ascending;
 fn right(f: Fork): Fork = int(f) + 1 == size(Fork) ? Fork(0) : f + 1;
 thread philosopher[Fork] {
-  while true { acquire fork[self]; acquire fork[right(self)]; release fork[right(self)]; release fork[self]; }
+  while true {
+    acquire fork[self];
+    acquire fork[right(self)];
+    release fork[right(self)];
+    release fork[self];
+  }
 }
 """
 
@@ -129,7 +134,7 @@ def test_awaiting_is_no_deadlock_while_others_run() -> None:
 def test_two_upgrades_deadlock() -> None:
     result = run(
         """
-        system upgrade;
+        system upgrades;
         sort Thread;
         lock l: rw;
         thread cpu[Thread] { acquire read l; upgrade l; downgrade l; release l; }
@@ -170,7 +175,12 @@ def test_an_initial_value_out_of_range_is_a_violation_without_steps() -> None:
     assert result.verdicts["race"] == Inconclusive(0, "runs end at the bounds")
 
 
-COUNTER = "system s; var x: 0..99 = 0 atomic; thread t { while x < 99 { atomic { x += 1; } } } invariant i: x < %d;"
+COUNTER = """
+system s;
+var x: 0..99 = 0 atomic;
+thread t { while x < 99 { atomic { x += 1; } } }
+invariant i: x < %d;
+"""
 
 
 @pytest.mark.parametrize("depth", [0, 1, 7])
@@ -310,7 +320,7 @@ def test_coverage() -> None:
         }
         when x == 2: invariant shut: false;
         invariant open: x == 0 => free(a) || !free(a);
-    """.replace("self", "self")
+    """
     what = instance(text, Thread=2)
 
     result = check(what)
@@ -329,16 +339,11 @@ def test_coverage() -> None:
     assert "x = 0;" not in executed
 
 
-def test_progress_is_told() -> None:
+def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     watcher = Watcher()
-    import pvcheck.engines.meter as meter
+    monkeypatch.setattr("pvcheck.engines.meter.INTERVAL", 0.0)
 
-    before = meter.INTERVAL
-    meter.INTERVAL = 0.0
-    try:
-        ExplicitEngine().check(instance(PHILOSOPHERS, Fork=3), ["deadlock"], Limits(), watcher)
-    finally:
-        meter.INTERVAL = before
+    ExplicitEngine().check(instance(PHILOSOPHERS, Fork=3), ["deadlock"], Limits(), watcher)
 
     assert [u["states"] for u in watcher.updates] == sorted(u["states"] for u in watcher.updates)
     assert all(u["frontier"] >= 0 for u in watcher.updates)

@@ -76,7 +76,7 @@ GOOD = [
     "acquire a; acquire b; both = 1; release b; release a;",
     "acquire read r; let y = shared; release r;",
     "acquire read r; upgrade r; shared = 1; downgrade r; let y = shared; release r;",
-    "acquire a; append(list, 1); append(list, 2); remove(list, 1); assert first(list) == 2; release a;",
+    "acquire a; append(list, 1); append(list, 2); remove(list, 1); x = first(list); release a;",
     "acquire a; bump(g); let s = snapshot(g); assert !changed(g, s); release a;",
     "acquire a; some = S(x: 1); some.x = 2; assert some.x == 2; release a;",
     "acquire a; if try a { assert false; } release a;",
@@ -153,7 +153,11 @@ def test_dead_locals_are_not_part_of_the_state() -> None:
 
 
 def test_a_shared_variable_keeps_nothing_of_a_faulted_step() -> None:
-    text = "system s; var x: 0..9 = 0 atomic; thread t { atomic { x = 5; assert false; } } invariant i: x == 0;"
+    text = """
+        system s; var x: 0..9 = 0 atomic;
+        thread t { atomic { x = 5; assert false; } }
+        invariant i: x == 0;
+    """
 
     assert violations(run(text)) == {"assertion": 1}
 
@@ -226,9 +230,13 @@ def test_holder_and_held() -> None:
         thread cpu[T] {
           assert !held(a);
           acquire write a;
-          assert held(a) && holder(a) == self && !free(a);
+          assert held(a);
+          assert holder(a) == self;
+          assert !free(a);
           downgrade a;
-          assert held(a) && holder(a) == none && !free(a);
+          assert held(a);
+          assert holder(a) == none;
+          assert !free(a);
           release a;
         }
         invariant nobody: holder(a) != none => !free(a);
