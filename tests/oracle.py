@@ -191,6 +191,9 @@ class Oracle(Types):
                         value = self.fit(self.value(d.initial, scope), d.type)
                     run.shared[d.name.text, at] = value
         run.points = [self.settle(self.at(t.body, 0, None)) for t, _ in self.instances]
+        for t, point in enumerate(run.points):
+            if point is not None and not self.starts_step(point, False):
+                self.step(run, t)
         return run
 
     def steps(self, before: Run, t: int) -> Iterator[Run | Fault]:
@@ -287,7 +290,7 @@ class Oracle(Types):
             return False
         name, at = wish[0]
         for (held, held_at), (_, holders) in run.locks.items():
-            if t not in holders:
+            if t not in holders or (held, held_at) == wish[0]:
                 continue
             if held != name and (name, held) not in self.after:
                 return True
@@ -818,9 +821,6 @@ class Oracle(Types):
         assert scope.point is not None
         known = self.types[id(body(scope.point))]
         t = self.type_of(target, known)
-        old = None
-        reads = new(None) if isinstance(target, ast.Reference) else None
-        del reads, old
         root, steps = path(target)
         if root.name.text in known:
             key = self.variable(scope.point, root.name.text)

@@ -250,6 +250,9 @@ class ExprCompiler:
             return "(" + "".join(a + ", " for a in args) + ")"
         if op is Op.SET:
             return f"frozenset(({''.join(a + ', ' for a in args)}))"
+        if op is Op.ARRAY:
+            assert isinstance(apply.type, ArrayOf), "what ARRAY makes"
+            return f"({args[0]},) * {self._size(apply.type.index)}"
         return self._element(apply, args)
 
     def _element(self, apply: Apply, args: list[str]) -> str:
