@@ -31,6 +31,8 @@ from oracle_values import (
 from pvcheck.lang import ast
 
 Lock = tuple[str, tuple[Value, ...]]
+ANY_LEFT, TAKE, JUDGE = 0, 1, 2
+"""The three things that the head of a ``for`` does."""
 Key = tuple[int, str]
 """A local variable: how many calls deep, and its name."""
 
@@ -193,7 +195,7 @@ class Oracle(Types):
         run.points = [self.settle(self.at(t.body, 0, None)) for t, _ in self.instances]
         for t, point in enumerate(run.points):
             if point is not None and not self.starts_step(point, False):
-                self.step(run, t)
+                self.step(run, t, start=True)
         return run
 
     def steps(self, before: Run, t: int) -> Iterator[Run | Fault]:
@@ -222,15 +224,18 @@ class Oracle(Types):
             else:
                 yield run
 
-    def step(self, run: Run, t: int) -> None:
-        """The statement where the thread stands and the local work after it."""
+    def step(self, run: Run, t: int, start: bool = False) -> None:
+        """The statement where the thread stands and the local work after it.
+
+        ``start``: the local work before the first step.
+        """
         point = run.points[t]
         if point is None:
             raise Nowhere
-        chosen = self.is_choice(point)
+        fresh = not start and not self.is_visible(point)
         for _ in range(10_000):
             point = self.settle(self.execute(point, run, t))
-            if point is None or self.starts_step(point, chosen):
+            if point is None or self.starts_step(point, fresh):
                 run.points[t] = point
                 live = self._live[point] if point else set()
                 run.locals[t] = {k: v for k, v in run.locals[t].items() if k in live}
@@ -329,8 +334,15 @@ class Oracle(Types):
     def next(self, point: Point) -> list[Point | None]:
         """Where it can go on after the statement at a point."""
         statement, following = point.statement, self.following(point)
-        if isinstance(point.node, ast.While | ast.For):
+        if isinstance(point.node, ast.While):
             return [self.at(statement.body, 0, point), point.up]
+        if isinstance(point.node, ast.For):
+            head = self.at(statement, ANY_LEFT, point.up)
+            if point.index == ANY_LEFT:
+                return [self.at(statement, TAKE, point.up), point.up]
+            if point.index == TAKE:
+                return [self.at(statement, JUDGE, point.up)]
+            return [self.at(statement.body, 0, head), *([head] if statement.where else [])]
         if is_return(point):
             return [point.up]
         match statement:
@@ -405,13 +417,16 @@ class Oracle(Types):
 
     # ---- steps ----------------------------------------------------------------------------------
 
-    def starts_step(self, point: Point, chosen: bool) -> bool:
-        """Whether the local work that reaches a point ends there; it may have started with a choice."""
+    def starts_step(self, point: Point, fresh: bool) -> bool:
+        """Whether a step that has come to a point by local work ends there.
+
+        ``fresh``: it also began with local work: a choice, the call of an op, the head of a loop.
+        """
         if around(point, ast.Atomic) is not None:
             return False
         if self.is_visible(point) or self.is_local_loop(point):
             return True
-        return not chosen and (self.is_choice(point) or self.calls_op(point))
+        return not fresh and (self.is_choice(point) or self.calls_op(point))
 
     def calls_op(self, point: Point) -> bool:
         procedure = None if is_return(point) else self.called(point.statement)
@@ -419,7 +434,7 @@ class Oracle(Types):
 
     def is_choice(self, point: Point) -> bool:
         match point.node:
-            case ast.For(domain=domain, direction=None):
+            case ast.For(domain=domain, direction=None) if point.index == TAKE:
                 t = self.type_of(domain, self.types[id(body(point))])
                 return isinstance(t, ast.SetType | ast.Sort) and self.is_unordered(t)
             case ast.Block():
@@ -464,7 +479,7 @@ class Oracle(Types):
         if is_return(point):
             return [s.target] if isinstance(s, ast.Assign) else []
         if isinstance(point.node, ast.For):
-            return [s.where]
+            return [s.where] if point.index == JUDGE else []
         procedure = self.called(s)
         if procedure is not None:
             copied = zip(procedure.parameters, self.call(s).arguments, strict=True)
@@ -494,7 +509,7 @@ class Oracle(Types):
             seen: set[Point] = set()
             while start:
                 here = start.pop()
-                if self.is_visible(here) or self.is_choice(here) or self.calls_op(here):
+                if self.is_visible(here):
                     continue
                 after = {p for p in map(self.settle, self.next(here)) if p is not None} - seen
                 seen |= after
@@ -503,7 +518,8 @@ class Oracle(Types):
         return self._heads[point]
 
     def is_head(self, point: Point) -> bool:
-        return isinstance(point.node, ast.While | ast.For) or point in self.jumped_back_to
+        loop = isinstance(point.node, ast.While | ast.For) and point.index == ANY_LEFT
+        return loop or point in self.jumped_back_to
 
     def lives(self) -> dict[Point, set[Key]]:
         """The locals that may still be read, at every point; finds the points that are jumped back to."""
@@ -546,8 +562,10 @@ class Oracle(Types):
                 sets = {self.variable(point, name.text)}
                 uses -= sets
             case ast.For(name=name) if isinstance(point.node, ast.For):
-                sets = {self.variable(point, name.text)}
-                uses = (uses - sets) | {self.variable(point, "@" + name.text)}
+                if point.index == TAKE:
+                    sets = {self.variable(point, name.text)}
+                if point.index != JUDGE:
+                    uses |= {self.variable(point, "@" + name.text)}
             case ast.For(name=name):
                 sets = {self.variable(point, "@" + name.text)}
             case ast.Return():
@@ -685,7 +703,7 @@ class Oracle(Types):
         if isinstance(point.node, ast.While):
             return ways[0 if need(self.value(s.condition, scope)) else 1]
         if isinstance(point.node, ast.For):
-            return self.next_element(point, scope)
+            return ways[self.next_element(point, scope)]
         if is_return(point):
             self.leave(point, scope)
             return point.up
@@ -721,17 +739,18 @@ class Oracle(Types):
                 self.change(s, scope)
         return ways[0]
 
-    def next_element(self, head: Point, scope: Scope) -> Point | None:
-        loop, ways = head.node, self.next(head)
-        key = self.variable(head, "@" + loop.name.text)
-        left = scope.run.locals[scope.thread or 0][key]
-        if not left:
-            return ways[1]
+    def next_element(self, head: Point, scope: Scope) -> int:
+        """Which way to go."""
+        loop, assigned = head.node, scope.run.locals[scope.thread or 0]
+        left = assigned.get(self.variable(head, "@" + loop.name.text), ())
+        if head.index == ANY_LEFT:
+            return 0 if left else 1
+        if head.index == JUDGE:
+            return 0 if loop.where is None or need(self.value(loop.where, scope)) else 1
         i = scope.run.choose(len(left)) if self.is_choice(head) else 0
         self.set_local(scope, "@" + loop.name.text, left[:i] + left[i + 1 :])
         self.set_local(scope, loop.name.text, left[i])
-        wanted = loop.where is None or need(self.value(loop.where, scope))
-        return ways[0] if wanted else head
+        return 0
 
     def enter(self, point: Point, procedure: ast.Procedure, scope: Scope) -> Point | None:
         ways = self.next(point)

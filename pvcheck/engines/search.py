@@ -8,8 +8,10 @@ two such integers.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
 
 from pvcheck.model.model import DEADLOCK, LOCK_ORDER
 from pvcheck.model.semantics import Local, Semantics, Shared, State, StepFault, wait_forever
@@ -29,6 +31,29 @@ class Hit:
 
     state: Packed
     move: Move | None
+
+
+class _Judge:
+    """Judges an invariant once for all shared parts that look alike to it."""
+
+    def __init__(self, semantics: Semantics, name: str) -> None:
+        self.name = name
+        self._semantics = semantics
+        cells = semantics.cells_of(name)
+        self._view: Callable[[Shared], Any] = itemgetter(*cells) if cells else lambda _: None
+        self._good: set[Any] = set()
+
+    def holds(self, shared: Shared) -> bool:
+        view = self._view(shared)
+        if view in self._good:
+            return True
+        if self._semantics.holds(self.name, shared):
+            self._good.add(view)
+            return True
+        return False
+
+    def forget(self) -> None:
+        self._good.clear()
 
 
 class Search:
@@ -63,7 +88,7 @@ class Search:
         self._deadlock = DEADLOCK in properties
         self._lock_order = LOCK_ORDER in properties
         declared = semantics.model.invariants
-        self._invariants = [i.name for i in declared if i.name in properties]
+        self._invariants = [_Judge(semantics, i.name) for i in declared if i.name in properties]
         self._closed = [i.name for i in declared]
         """Invariants whose window was never open yet."""
         self.initial = self._first()
@@ -86,7 +111,7 @@ class Search:
         return state
 
     def expand(self, states: Iterable[Packed], found: list[Packed]) -> None:
-        """Take every step from ``states``; append the states met for the first time to ``found``."""
+        """Take every step from ``states``; append those met for the first time to ``found``."""
         parents = self.parents
         meet = found.append
         transitions = 0
@@ -133,6 +158,8 @@ class Search:
         for steps, waits in zip(self._steps, self._waits, strict=True):
             steps.clear()
             waits.clear()
+        for judge in self._invariants:
+            judge.forget()
 
     def unpack(self, state: Packed) -> State:
         locals_ = tuple(self._local[state >> shift & LOCAL_MASK] for shift in self._shift)
@@ -213,9 +240,9 @@ class Search:
             opened = [name for name in self._closed if self.semantics.opens(name, shared)]
             self.open.update(opened)
             self._closed = [name for name in self._closed if name not in opened]
-        violated = [name for name in self._invariants if not self.semantics.holds(name, shared)]
+        violated = [judge.name for judge in self._invariants if not judge.holds(shared)]
         if violated:
-            self._invariants = [name for name in self._invariants if name not in violated]
+            self._invariants = [j for j in self._invariants if j.name not in violated]
         return violated
 
     def _number(self, local: Local) -> int:

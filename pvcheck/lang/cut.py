@@ -1,8 +1,8 @@
 """Steps from the control-flow graph: where one ends and the next begins.
 
-A location is a node at which a step starts: a visible statement, a choice that no choice led to,
-or the head of a loop of local work. The step is that statement and the local work after it, as a
-tree.
+A location is a node at which a step starts: a visible statement; the head of a loop that can go
+round by local work alone; a choice or the call of an op, unless the step that leads to it began with
+local work itself. The step is that statement and the local work after it, as a tree.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ def _collect(instruction: c.Instruction, found: set[Statement]) -> None:
 
 
 def reachable(entry: Node) -> list[Node]:
+    """All nodes; the head of a loop comes before the rest of it."""
     seen: dict[int, Node] = {}
     stack = [entry]
     while stack:
@@ -88,6 +89,7 @@ class _Cutter:
     def __init__(self, graph: Graph, live: dict[int, Slots], heads: frozenset[int]) -> None:
         self._entry = _skip(graph.entry)
         self._live = live
+        self._order = {n.number: i for i, n in enumerate(reachable(graph.entry))}
         self._heads = heads
         """Nodes that start a step because they head a local loop."""
         self.loops: set[int] = set()
@@ -98,7 +100,7 @@ class _Cutter:
 
     def run(self) -> tuple[c.Code, tuple[Location, ...]]:
         self._budget = MAX_STEP
-        start = self._tree(self._entry, by_choice=False, path=())
+        start = self._tree(self._entry, fresh=False, path=())
         locations: list[Location] = []
         while len(locations) < len(self._nodes):
             locations.append(self._location(len(locations)))
@@ -113,29 +115,29 @@ class _Cutter:
 
     def _step(self, node: Node) -> c.Code:
         """The step that starts at ``node``."""
-        by_choice = node.choice and not node.visible
-        return self._through(node, by_choice=by_choice, path=(node.number,))
+        return self._through(node, fresh=not node.visible, path=(node.number,))
 
-    def _tree(self, node: Node, *, by_choice: bool, path: tuple[int, ...]) -> c.Code:
-        """The rest of a step that has come to ``node``."""
+    def _tree(self, node: Node, *, fresh: bool, path: tuple[int, ...]) -> c.Code:
+        """The rest of a step that has come to ``node``; ``fresh``: it began with local work."""
         node = _skip(node)
         if node.kind is Kind.END:
             return (c.Goto(FINISHED),)
-        if self._ends(node, by_choice):
+        if self._ends(node, fresh):
             return (c.Goto(self._number(node)),)
         if node.number in path:
-            self.loops.add(node.number)
+            # Wherever the step came into the loop: the head is where all ways into it lead first.
+            self.loops.add(min(path[path.index(node.number) :], key=self._order.__getitem__))
             return (c.Goto(self._number(node)),)
-        return self._through(node, by_choice=by_choice, path=(*path, node.number))
+        return self._through(node, fresh=fresh, path=(*path, node.number))
 
-    def _ends(self, node: Node, by_choice: bool) -> bool:
-        return node.visible or node.number in self._heads or (node.choice and not by_choice)
+    def _ends(self, node: Node, fresh: bool) -> bool:
+        return node.visible or node.number in self._heads or (node.choice and not fresh)
 
-    def _through(self, node: Node, *, by_choice: bool, path: tuple[int, ...]) -> c.Code:
+    def _through(self, node: Node, *, fresh: bool, path: tuple[int, ...]) -> c.Code:
         self._budget -= 1 + len(node.code)
         if self._budget < 0:
             raise StepTooLarge(node.span)
-        after = [self._tree(s, by_choice=by_choice, path=path) for s in node.successors]
+        after = [self._tree(s, fresh=fresh, path=path) for s in node.successors]
         match node.kind:
             case Kind.PLAIN:
                 return (*node.code, *after[0])

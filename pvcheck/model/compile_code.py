@@ -69,16 +69,19 @@ class CodeCompiler(ExprCompiler):
         """Snapshot slots that may be set."""
         self._changes = True
         """Whether the step may change the shared part."""
+        self.targets: dict[int, None] = {}
+        """The locations that the code leads to in this instance, in order."""
 
     def step(self, name: str, live: tuple[int, ...], code: Code) -> str:
         """The function for ``code``, begun where the slots ``live`` are."""
-        mentioned = _slots(code)
+        inside = list(nodes(code))
+        mentioned = _slots(inside)
         self._reset = tuple(s for s in self.snapshot_offset if s in live or s in mentioned)
-        self._changes = bool(self._reset) or any(map(self._changes_shared, nodes(code)))
+        self._changes = bool(self._reset) or any(map(self._changes_shared, inside))
         if self._block(code):
             self._emit("raise AssertionError")
         head = [f"def {name}({PARAMETERS}):", *self._unpack(live)]
-        needed = mentioned | {x for n in nodes(code) if isinstance(n, Goto) for x in self._live(n)}
+        needed = mentioned | {x for n in inside if isinstance(n, Goto) for x in self._live(n)}
         head.extend(
             f"{INDENT}x{slot} = {self._literal(self._default(slot))}"
             for slot in sorted(needed - set(live) - self.snapshot_offset.keys())
@@ -152,9 +155,10 @@ class CodeCompiler(ExprCompiler):
             case If() | TryLock() | Choose():
                 return self._branching(instruction)
             case Await(condition=condition) | Assume(condition=condition):
-                self._unless(condition, "return None")
+                return self._unless(condition, "return None")
             case Check(condition=condition):
-                self._unless(condition, f"assertion({self.span}, 'the assertion is false')")
+                line = f"assertion({self.span}, 'the assertion is false')"
+                return self._unless(condition, line)
             case Reached(span=span):
                 self._cover(Covered("statement", span))
             case Lock():
@@ -184,13 +188,19 @@ class CodeCompiler(ExprCompiler):
             case _:
                 assert_never(instruction)
 
-    def _unless(self, condition: Expr, line: str) -> None:
+    def _unless(self, condition: Expr, line: str) -> bool:
+        """Leave by ``line`` unless the condition holds; whether control can go on."""
         code = self.expr(condition)
-        if code != "True":
+        if code == "False":
+            self._emit(line)
+        elif code != "True":
             self._emit(f"if not {code}: {line}")
+        return code != "False"
 
     def _goto(self, goto: Goto) -> bool:
         live = self._live(goto)
+        if goto.location != FINISHED:
+            self.targets[goto.location] = None
         for slot in self._reset:
             if slot not in live:
                 self._emit(f"{self.local(slot)} = None")
@@ -375,10 +385,10 @@ def _takes(check: Store, value: Value) -> bool:
     return True
 
 
-def _slots(code: Code) -> set[int]:
-    """The locals that the code mentions."""
+def _slots(inside: list[object]) -> set[int]:
+    """The locals that code mentions; all that is inside it."""
     slots: set[int] = set()
-    for node in nodes(code):
+    for node in inside:
         match node:
             case Local(slot=slot) | ForEach(slot=slot) | Pick(slot=slot):
                 slots.add(slot)

@@ -7,14 +7,13 @@ excepted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from pvcheck.model.code import Await, Code, Instruction, Lock, LockAction, Mode, Reached
-from pvcheck.model.compile_code import CodeCompiler
+from pvcheck.model.code import LockAction, Mode
 from pvcheck.model.compile_expr import ExprCompiler
-from pvcheck.model.compile_model import compile_guards, compile_initial, compile_invariants
+from pvcheck.model.compiled import Function, compile_instance
 from pvcheck.model.expr import Domain, Expr
 from pvcheck.model.instance import Instance
 from pvcheck.model.layout import Layout
@@ -38,8 +37,7 @@ class StepFault:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """One way a thread's step can go. A fault changes nothing and ends the run of the system."""
 
     choices: tuple[int, ...]
@@ -50,23 +48,12 @@ class Outcome:
     fault: StepFault | None
 
 
-@dataclass(frozen=True, slots=True)
-class Want:
+class Want(NamedTuple):
     """The lock that a thread's next step begins with taking, waiting if it must."""
 
     cell: int
     action: LockAction
     mode: Mode
-
-
-_Function = Callable[..., Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Location:
-    step: _Function
-    wanted: tuple[_Function, LockAction, Mode] | None
-    awaits: bool
 
 
 class Semantics:
@@ -81,30 +68,16 @@ class Semantics:
         self.model = instance.model
         self.layout = Layout(instance)
         self._program = Program(self.layout)
-        compile_guards(self._program)
-        self.source, self._functions = self._compile()
-        """The generated functions as text: for people who want to know."""
-        self._locations = {
-            family.name: tuple(
-                self._location(number, location.number, location.code)
-                for location in family.locations
-            )
-            for number, family in enumerate(self.model.threads)
-        }
+        self._compiled = compile_instance(self._program)
         self._arguments = tuple(
             (number, number + 1, element, start)
             for number, ((_, element), start) in enumerate(
                 zip(instance.threads, self.layout.snapshot_start, strict=True)
             )
         )
-        self._steps = tuple(self._locations[family.name] for family, _ in instance.threads)
-        self._invariants = {
-            invariant.name: (
-                self._functions[f"holds_{number}"],
-                self._functions[f"opens_{number}"],
-            )
-            for number, invariant in enumerate(self.model.invariants)
-        }
+        self._steps = tuple(
+            self._compiled.families[family.name].locations for family, _ in instance.threads
+        )
         self._may_precede = self._order()
         self.initial_fault: StepFault | None = None
         """The initial state does not come about: evaluating it ends in this fault."""
@@ -113,13 +86,22 @@ class Semantics:
         """Per thread, what its start noted."""
         self.initial = self._initial()
 
+    @property
+    def source(self) -> str:
+        """The generated functions, for people who want to know."""
+        return self._compiled.source
+
     # Steps
 
     def outcomes(self, shared: Shared, local: Local, thread: int) -> list[Outcome]:
         """Every outcome of the thread's next step, by choices; none if it waits or has finished."""
         if local[0] == FINISHED:
             return []
-        step = self._steps[thread][local[0]].step
+        at = self._steps[thread][local[0]]
+        step = at.step
+        if not at.chooses:
+            only = self._run(step, shared, local, thread, None)
+            return [] if only is None else [only]
         choices = Choices()
         result: list[Outcome] = []
         while True:
@@ -153,16 +135,17 @@ class Semantics:
         return outcome, given.notes
 
     def _run(
-        self, step: _Function, shared: Shared, local: Local, thread: int, choices: Choices
+        self, step: Function, shared: Shared, local: Local, thread: int, choices: Choices | None
     ) -> Outcome | None:
         try:
             result = step(*self._arguments[thread], shared, local, choices)
         except Faulted as fault:
-            vector = tuple(choices.vector)
-            return Outcome(vector, shared, local, 0, self._fault(fault))
-        if result is None:
-            return None
-        return Outcome(tuple(choices.vector), result[0], result[1], result[2], None)
+            return Outcome(_vector(choices), shared, local, 0, self._fault(fault))
+        return (
+            None
+            if result is None
+            else Outcome(_vector(choices), result[0], result[1], result[2], None)
+        )
 
     def _fault(self, fault: Faulted) -> StepFault:
         return StepFault(fault.kind, self._program.spans[fault.span], fault.detail)
@@ -177,15 +160,14 @@ class Semantics:
         """The lock that the thread is about to take or upgrade, whether it must wait or not."""
         if local[0] == FINISHED:
             return None
-        wanted = self._steps[thread][local[0]].wanted
-        if wanted is None:
+        at = self._steps[thread][local[0]]
+        if at.wanted is None:
             return None
-        function, action, mode = wanted
         try:
-            cell = function(*self._arguments[thread], shared, local, None)
+            cell = at.wanted(*self._arguments[thread], shared, local, None)
         except Faulted:
             return None
-        return Want(cell, action, mode)
+        return Want(cell, at.action, at.mode)
 
     def in_the_way(self, shared: Shared, thread: int, want: Want) -> int:
         """The threads, as bits, that must let go before the thread gets the lock; 0: none need to.
@@ -225,16 +207,20 @@ class Semantics:
     def holds(self, invariant: str, shared: Shared) -> bool:
         """Whether the invariant holds; it does not where evaluating it ends in a fault."""
         try:
-            return bool(self._invariants[invariant][0](shared))
+            return bool(self._compiled.invariants[invariant].holds(shared))
         except Faulted:
             return False
 
     def opens(self, invariant: str, shared: Shared) -> bool:
         """Whether the invariant's window, or its premise, holds for some binding."""
         try:
-            return bool(self._invariants[invariant][1](shared))
+            return bool(self._compiled.invariants[invariant].opens(shared))
         except Faulted:
             return False
+
+    def cells_of(self, invariant: str) -> tuple[int, ...]:
+        """The cells of the shared part that ``holds`` and ``opens`` depend on."""
+        return self._compiled.invariants[invariant].cells
 
     def evaluate(self, expr: Expr | Domain, shared: Shared) -> Any:
         """The value of an expression of properties, the values of a domain, or a ``StepFault``.
@@ -274,32 +260,6 @@ class Semantics:
             self.outcomes(shared, local, thread) for thread, local in enumerate(locals_)
         )
 
-    # Compilation
-
-    def _compile(self) -> tuple[str, dict[str, Any]]:
-        texts = [compile_initial(self._program), compile_invariants(self._program)]
-        for number, family in enumerate(self.model.threads):
-            start = CodeCompiler(self._program, family)
-            texts.append(start.step(f"start_{number}", (), family.start))
-            for location in family.locations:
-                name = f"{number}_{location.number}"
-                compiler = CodeCompiler(self._program, family)
-                texts.append(compiler.step(f"step_{name}", location.live, location.code))
-                lock = _first(location.code)
-                if isinstance(lock, Lock) and may_wait(lock):
-                    compiler = CodeCompiler(self._program, family)
-                    texts.append(compiler.wanted(f"wanted_{name}", location.live, lock))
-        source = "\n\n".join(texts)
-        return source, self._program.load(source)
-
-    def _location(self, family: int, number: int, code: Code) -> _Location:
-        first = _first(code)
-        wanted = None
-        if isinstance(first, Lock) and may_wait(first):
-            wanted = (self._functions[f"wanted_{family}_{number}"], first.action, first.mode)
-        step = self._functions[f"step_{family}_{number}"]
-        return _Location(step, wanted, isinstance(first, Await))
-
     def _order(self) -> tuple[frozenset[int], ...]:
         """Per lock cell, the cells that may be held when it is taken."""
         return tuple(
@@ -326,9 +286,9 @@ class Semantics:
         snapshots = (None,) * (self.layout.cells - self.layout.variable_end)
         locals_: list[Local] = []
         try:
-            shared = (*shared, *self._functions["initial"](shared), *snapshots)
+            shared = (*shared, *self._compiled.initial(shared), *snapshots)
             for thread, (family, _) in enumerate(self.instance.threads):
-                start = self._functions[f"start_{self.model.threads.index(family)}"]
+                start = self._compiled.families[family.name].start
                 choices = Choices(())
                 result = start(*self._arguments[thread], shared, (), choices)
                 assert result is not None, "the start of a thread is deterministic"
@@ -340,6 +300,10 @@ class Semantics:
             self.initial_fault = self._fault(fault)
             return shared, ()
         return shared, tuple(locals_)
+
+
+def _vector(choices: Choices | None) -> tuple[int, ...]:
+    return () if choices is None else tuple(choices.vector)
 
 
 def after(state: State, thread: int, outcome: Outcome) -> State | None:
@@ -379,11 +343,3 @@ def _path(waits: dict[int, int], finished: int, start: int) -> list[int]:
                 seen.add(thread)
                 ways.append([*way, thread])
     return []
-
-
-def may_wait(lock: Lock) -> bool:
-    return lock.action in (LockAction.ACQUIRE, LockAction.UPGRADE)
-
-
-def _first(code: Code) -> Instruction | None:
-    return next((i for i in code if not isinstance(i, Reached)), None)

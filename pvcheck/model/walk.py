@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 from pvcheck.model.expr import (
@@ -26,10 +27,17 @@ def nodes(root: Any) -> Iterator[Any]:
         node = stack.pop()
         if isinstance(node, tuple):
             stack.extend(reversed(node))
-        elif is_dataclass(node) and not isinstance(node, Span):
+        elif (names := _inside(node.__class__)) is not None:
             yield node
-            children = (getattr(node, f.name) for f in fields(node) if f.name != "type")
-            stack.extend(reversed([c for c in children if isinstance(c, tuple) or is_dataclass(c)]))
+            stack.extend([getattr(node, name) for name in names])
+
+
+@cache
+def _inside(class_: Hashable) -> tuple[str, ...] | None:
+    """The names of the fields of a class, last first; ``None`` if it is no part of the model."""
+    if not isinstance(class_, type) or not is_dataclass(class_) or class_ is Span:
+        return None
+    return tuple(f.name for f in reversed(fields(class_)) if f.name not in ("type", "span"))
 
 
 def depends_on_state(root: Any) -> bool:

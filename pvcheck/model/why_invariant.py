@@ -16,6 +16,7 @@ from pvcheck.model.walk import closed, depends_on_state, nodes
 
 WIDTH = 160
 MOST_READS = 8
+_NEUTRAL = {Op.AND: True, Op.OR: False}
 
 
 def lines(semantics: Semantics, invariant: Invariant, shared: Shared) -> tuple[str, ...]:
@@ -28,7 +29,8 @@ def lines(semantics: Semantics, invariant: Invariant, shared: Shared) -> tuple[s
         condition = Quantifier(Kind.FORALL, binder, Domain(binder.type), None, condition, BOOL)
     leaf = search.false_part(condition)
     result = [", ".join(search.bindings)] if search.bindings else []
-    result.extend(f"{search.text(p)} holds" for p in search.premises[-2:])
+    premises = [search.text(p) for p in search.premises]
+    result.extend(f"{p} holds" for p in [p for p in premises if p != "true"][-2:])
     fault = search.fault
     verdict = "is false" if fault is None else f"cannot be evaluated: {fault.detail}"
     result.append(f"{search.text(leaf)} {verdict}")
@@ -123,9 +125,19 @@ class _Search:
         if isinstance(node, Apply) and closed(node):
             if node.op is Op.ITE and not isinstance(which := self._value(node.args[0]), StepFault):
                 return self._simple(node.args[1 if which else 2])
+            if node.op in _NEUTRAL:
+                return self._without_neutral(node)
             if not depends_on_state(node) and not isinstance(value := self._value(node), StepFault):
                 return Const(value, node.type)
         return rebuild(node, self._simple)
+
+    def _without_neutral(self, node: Apply) -> Expr:
+        """A conjunction or disjunction without the constants that change nothing in it."""
+        neutral = Const(_NEUTRAL[node.op], BOOL)
+        args = tuple(a for a in map(self._simple, node.args) if a != neutral)
+        if not args:
+            return neutral
+        return args[0] if len(args) == 1 else Apply(node.op, args, BOOL)
 
     def reads(self, parts: tuple[Expr, ...]) -> list[str]:
         """The shared elements that the parts read, with their values."""

@@ -111,7 +111,8 @@ def test_fail_fast_leaves_out_the_rest(capsys: pytest.CaptureFixture[str]) -> No
 
     out = capsys.readouterr().out
     assert status == 1
-    assert "VIOLATED" in out
+    assert "lock-order  VIOLATED" in out
+    assert "deadlock    inconclusive  stopped after the violation of lock-order" in out
     assert "good" not in out
 
 

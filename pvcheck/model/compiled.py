@@ -1,0 +1,153 @@
+"""An instance as Python functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pvcheck.model.code import (
+    Await,
+    Choose,
+    Code,
+    Instruction,
+    Lock,
+    LockAction,
+    Mode,
+    Pick,
+    Reached,
+)
+from pvcheck.model.compile_code import CodeCompiler
+from pvcheck.model.compile_model import (
+    cells_of,
+    compile_guards,
+    compile_initial,
+    compile_invariants,
+)
+from pvcheck.model.model import ThreadFamily
+from pvcheck.model.program import Program
+from pvcheck.model.walk import nodes
+
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledLocation:
+    """The step from a location."""
+
+    step: Function
+    """See ``compile_code``."""
+    wanted: Function | None
+    """For the cell of the lock that the step begins with taking, if it does and may wait."""
+    action: LockAction
+    mode: Mode
+    awaits: bool
+    """Whether the step begins with ``await``."""
+    chooses: bool
+    """Whether it may have several outcomes."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledFamily:
+    start: Function
+    locations: dict[int, CompiledLocation]
+    """Those that the instance can reach."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledInvariant:
+    """Functions of the shared part."""
+
+    holds: Function
+    opens: Function
+    """Whether its window, or its premise, holds for some binding."""
+    cells: tuple[int, ...]
+    """The cells that both depend on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    source: str
+    initial: Function
+    families: dict[str, CompiledFamily]
+    invariants: dict[str, CompiledInvariant]
+
+
+def compile_instance(program: Program) -> Compiled:
+    """All functions of the program's instance.
+
+    Raises:
+        TooLarge: a type that is enumerated has too many values, or code nests too deeply.
+    """
+    model = program.instance.model
+    compile_guards(program)
+    texts = [compile_initial(program), compile_invariants(program)]
+    reached: list[list[int]] = []
+    for number, family in enumerate(model.threads):
+        locations, functions = _family(program, number, family)
+        reached.append(locations)
+        texts.extend(functions)
+    source = "\n\n".join(texts)
+    functions_by_name = program.load(source)
+    return Compiled(
+        source=source,
+        initial=functions_by_name["initial"],
+        families={
+            family.name: CompiledFamily(
+                start=functions_by_name[f"start_{number}"],
+                locations={
+                    n: _location(functions_by_name, f"{number}_{n}", family.locations[n].code)
+                    for n in reached[number]
+                },
+            )
+            for number, family in enumerate(model.threads)
+        },
+        invariants={
+            invariant.name: CompiledInvariant(
+                functions_by_name[f"holds_{number}"],
+                functions_by_name[f"opens_{number}"],
+                cells_of(program, invariant),
+            )
+            for number, invariant in enumerate(model.invariants)
+        },
+    )
+
+
+def _family(program: Program, number: int, family: ThreadFamily) -> tuple[list[int], list[str]]:
+    """The locations that the instance can reach, and the functions of the family."""
+    compiler = CodeCompiler(program, family)
+    texts = [compiler.step(f"start_{number}", (), family.start)]
+    reached = list(compiler.targets)
+    known = set(reached)
+    for n in reached:
+        location = family.locations[n]
+        compiler = CodeCompiler(program, family)
+        texts.append(compiler.step(f"step_{number}_{n}", location.live, location.code))
+        new = [target for target in compiler.targets if target not in known]
+        reached.extend(new)
+        known.update(new)
+        first = _first(location.code)
+        if isinstance(first, Lock) and _may_wait(first):
+            compiler = CodeCompiler(program, family)
+            texts.append(compiler.wanted(f"wanted_{number}_{n}", location.live, first))
+    return reached, texts
+
+
+def _location(functions: dict[str, Any], name: str, code: Code) -> CompiledLocation:
+    first = _first(code)
+    return CompiledLocation(
+        step=functions[f"step_{name}"],
+        wanted=functions.get(f"wanted_{name}"),
+        action=first.action if isinstance(first, Lock) else LockAction.RELEASE,
+        mode=first.mode if isinstance(first, Lock) else Mode.EXCLUSIVE,
+        awaits=isinstance(first, Await),
+        chooses=any(isinstance(n, Pick | Choose) for n in nodes(code)),
+    )
+
+
+def _may_wait(lock: Lock) -> bool:
+    return lock.action in (LockAction.ACQUIRE, LockAction.UPGRADE)
+
+
+def _first(code: Code) -> Instruction | None:
+    return next((i for i in code if not isinstance(i, Reached)), None)
