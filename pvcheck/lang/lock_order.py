@@ -10,9 +10,18 @@ from pvcheck.lang.errors import Errors
 from pvcheck.lang.symbols import KIND, Symbols
 from pvcheck.model.model import LockOrder
 
+MAX_CLASSES = 200
+"""Of locks; the order holds a pair for each two."""
+
 
 def declared_order(symbols: Symbols, errors: Errors) -> LockOrder:
-    before: set[tuple[str, str]] = set()
+    locks = _locks(symbols)
+    if len(locks) > MAX_CLASSES:
+        message = f"more than {MAX_CLASSES} classes of locks"
+        errors.add(Code.TOO_LARGE, message, symbols.globals[locks[MAX_CLASSES]].name.span)
+        return LockOrder(frozenset(), frozenset(), frozenset())
+    later: dict[str, set[str]] = {name: set() for name in locks}
+    """For each class, those that come after it: always transitively closed."""
     within: dict[str, ast.Order] = {}
     for order in symbols.orders:
         names = [n.text for n in order.locks if _is_lock(n, symbols, errors)]
@@ -21,16 +30,26 @@ def declared_order(symbols: Symbols, errors: Errors) -> LockOrder:
         if order.direction is not None:
             _within(order, within, symbols, errors)
         for pair in pairwise(names):
-            if pair[0] == pair[1] or (pair[1], pair[0]) in before:
-                message = f"{pair[0]!r} would come before itself"
-                errors.add(Code.ORDER_CYCLE, message, order.span)
-            else:
-                before = _closed(before | {pair})
+            _put_before(pair[0], pair[1], order, later, errors)
     return LockOrder(
-        frozenset(before),
+        frozenset((a, b) for a, after in later.items() for b in after),
         frozenset(n for n, o in within.items() if o.direction == "ascending"),
         frozenset(n for n, o in within.items() if o.direction == "descending"),
     )
+
+
+def _locks(symbols: Symbols) -> list[str]:
+    return [n for n, d in symbols.globals.items() if isinstance(d, ast.Lock)]
+
+
+def _put_before(
+    first: str, second: str, order: ast.Order, later: dict[str, set[str]], errors: Errors
+) -> None:
+    if first == second or first in later[second]:
+        errors.add(Code.ORDER_CYCLE, f"{first!r} would come before itself", order.span)
+        return
+    for after in (after for name, after in later.items() if name == first or first in after):
+        after |= {second, *later[second]}
 
 
 def _within(
@@ -60,18 +79,8 @@ def _is_lock(name: ast.Name, symbols: Symbols, errors: Errors) -> bool:
     if isinstance(declared, ast.Lock):
         return True
     if declared is None:
-        known = (n for n, d in symbols.globals.items() if isinstance(d, ast.Lock))
-        errors.unknown("lock", name, known, Code.UNKNOWN_NAME)
+        errors.unknown("lock", name, _locks(symbols), Code.UNKNOWN_NAME)
     else:
         message = f"{name.text!r} is a {KIND[type(declared)]}, not a lock"
         errors.add(Code.WRONG_KIND, message, name.span)
     return False
-
-
-def _closed(pairs: set[tuple[str, str]]) -> set[tuple[str, str]]:
-    """The transitive closure."""
-    while True:
-        more = {(a, d) for a, b in pairs for c, d in pairs if b == c} - pairs
-        if not more:
-            return pairs
-        pairs = pairs | more
