@@ -1,7 +1,8 @@
-"""A second opinion on the language: it runs the syntax tree as docs/language.md says, and nothing else.
+"""A second opinion on the language: it runs the syntax tree as docs/language.md says.
 
-It shares ``lang/ast.py`` (and the parser) with the tool. No lowering, no control-flow graph, no compiled code: a thread
-is a ``Point`` in the tree and an environment, a step is run again for every vector of choices.
+It shares ``lang/ast.py`` (and the parser) with the tool. No lowering, no control-flow graph, no
+compiled code: a thread is a ``Point`` in the tree and an environment, and a step is run again for
+every vector of choices. Naive and slow on purpose.
 """
 
 from __future__ import annotations
@@ -11,30 +12,11 @@ from dataclasses import dataclass, field
 from itertools import chain, product
 from typing import Any
 
-from oracle_values import (
-    BOOL,
-    INT,
-    NOTHING,
-    SNAPSHOT,
-    Array,
-    Element,
-    Fault,
-    Record,
-    Snapshot,
-    Type,
-    Types,
-    Value,
-    need,
-    within,
-)
+from oracle_expressions import NOBODY, Expressions, Lock, Run, Scope
+from oracle_places import ANY_LEFT, JUDGE, Point
+from oracle_values import Fault, Snapshot, Type, Value, need, path
 
 from pvcheck.lang import ast
-
-Lock = tuple[str, tuple[Value, ...]]
-ANY_LEFT, TAKE, JUDGE = 0, 1, 2
-"""The three things that the head of a ``for`` does."""
-Key = tuple[int, str]
-"""A local variable: how many calls deep, and its name."""
 
 
 class Nowhere(Exception):
@@ -43,62 +25,6 @@ class Nowhere(Exception):
 
 class TooLarge(Exception):
     """More states than asked for."""
-
-
-class Point:
-    """A place in the tree, and where to go on from there. There is one object per place.
-
-    ``node`` is a block (then ``index`` is the next statement in it), the ``if`` of an ``else if``, a loop (its head), an
-    atomic block (its end), or a call (its return).
-    """
-
-    __slots__ = ("index", "node", "up")
-
-    def __init__(self, node: Any, index: int, up: Point | None) -> None:
-        self.node = node
-        self.index = index
-        self.up = up
-
-    @property
-    def statement(self) -> Any:
-        return self.node.statements[self.index] if isinstance(self.node, ast.Block) else self.node
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What names mean: those bound here, else (if there is a point) the locals of the thread."""
-
-    run: Run
-    thread: int | None
-    """``None``: a property; it reads without guards."""
-    point: Point | None = None
-    bound: Mapping[str, Value] = field(default_factory=dict)
-
-    def binding(self, more: Mapping[str, Value]) -> Scope:
-        return Scope(self.run, self.thread, self.point, {**self.bound, **more})
-
-
-@dataclass
-class Run:
-    """A state while a step changes it."""
-
-    shared: dict[tuple[str, tuple[Value, ...]], Value]
-    locks: dict[Lock, tuple[str, frozenset[int]]]
-    points: list[Point | None]
-    locals: list[dict[Key, Value]]
-    choose: Callable[[int], int] = lambda n: 0
-
-    def copy(self, choose: Callable[[int], int]) -> Run:
-        inside = [dict(each) for each in self.locals]
-        return Run(dict(self.shared), dict(self.locks), list(self.points), inside, choose)
-
-    def key(self) -> tuple[Any, ...]:
-        inside = tuple(frozenset(each.items()) for each in self.locals)
-        return (*self.visible(), tuple(self.points), inside)
-
-    def visible(self) -> tuple[frozenset[Any], frozenset[Any]]:
-        """The shared state."""
-        return frozenset(self.shared.items()), frozenset(self.locks.items())
 
 
 @dataclass
@@ -113,18 +39,7 @@ class Findings:
         self.shortest.setdefault(name, depth)
 
 
-def explore(
-    tree: ast.Specification,
-    sizes: Mapping[str, int],
-    parameters: Mapping[str, Value],
-    only: tuple[str, ...] | None = None,
-    limit: int = 100_000,
-) -> Findings:
-    """Every reachable state, breadth first."""
-    return Oracle(tree, sizes, parameters, only).explore(limit)
-
-
-class Oracle(Types):
+class Oracle(Expressions):
     def __init__(
         self,
         tree: ast.Specification,
@@ -132,33 +47,21 @@ class Oracle(Types):
         parameters: Mapping[str, Value],
         only: tuple[str, ...] | None,
     ) -> None:
-        super().__init__(tree, sizes, parameters)
-        self.only = only
-        self.places: dict[tuple[int, int, Point | None], Point] = {}
-        self.instances: list[tuple[ast.Thread, tuple[Value, ...]]] = []
+        super().__init__(tree, sizes, parameters, only)
+        self.invariants = [d for d in tree.declarations if isinstance(d, ast.Invariant)]
         self.after: set[tuple[str, str]] = set()
+        """Pairs of lock classes, the later one first."""
         self.within: dict[str, str] = {}
-        self.invariants: list[ast.Invariant] = []
         for d in tree.declarations:
             match d:
-                case ast.Thread():
-                    self.instances += [(d, at) for at in self.elements_of(d.dimensions)]
                 case ast.Order(locks=locks, direction=None):
                     names = [n.text for n in locks]
                     self.after |= set(zip(names[1:], names, strict=False))
                 case ast.Order(locks=(name,), direction=direction):
                     self.within[name.text] = str(direction)
-                case ast.Invariant():
-                    self.invariants.append(d)
         for middle, left, right in product({n for pair in self.after for n in pair}, repeat=3):
             if {(left, middle), (middle, right)} <= self.after:
                 self.after.add((left, right))
-        self.types = {id(o.body): self.local_types(o) for o in self.owners()}
-        self._visible: dict[int, bool] = {}
-        self._heads: dict[Point, bool] = {}
-        self._live = self.lives()
-
-    # ---- the search ----------------------------------------------------------------------------
 
     def explore(self, limit: int) -> Findings:
         findings = Findings()
@@ -237,7 +140,7 @@ class Oracle(Types):
             point = self.settle(self.execute(point, run, t))
             if point is None or self.starts_step(point, fresh):
                 run.points[t] = point
-                live = self._live[point] if point else set()
+                live = self.live[point] if point else set()
                 run.locals[t] = {k: v for k, v in run.locals[t].items() if k in live}
                 return
         raise AssertionError("local work does not end")
@@ -305,406 +208,16 @@ class Oracle(Types):
                 return True
         return False
 
-    # ---- places ---------------------------------------------------------------------------------
-
-    def at(self, node: Any, index: int, up: Point | None) -> Point:
-        return self.places.setdefault((id(node), index, up), Point(node, index, up))
-
-    def following(self, point: Point) -> Point | None:
-        inside = isinstance(point.node, ast.Block)
-        return self.at(point.node, point.index + 1, point.up) if inside else point.up
-
-    def settle(self, point: Point | None) -> Point | None:
-        """The next thing to do."""
-        while point is not None:
-            statement = None
-            if isinstance(point.node, ast.Block) and point.index < len(point.node.statements):
-                statement = point.statement
-            match statement:
-                case ast.Label() | ast.Empty():
-                    point = self.following(point)
-                case ast.Block() | ast.While():
-                    point = self.at(statement, 0, self.following(point))
-                case None if isinstance(point.node, ast.Block | ast.Atomic):
-                    point = point.up
-                case _:
-                    return point
-        return None
-
-    def next(self, point: Point) -> list[Point | None]:
-        """Where it can go on after the statement at a point."""
-        statement, following = point.statement, self.following(point)
-        if isinstance(point.node, ast.While):
-            return [self.at(statement.body, 0, point), point.up]
-        if isinstance(point.node, ast.For):
-            head = self.at(statement, ANY_LEFT, point.up)
-            if point.index == ANY_LEFT:
-                return [self.at(statement, TAKE, point.up), point.up]
-            if point.index == TAKE:
-                return [self.at(statement, JUDGE, point.up)]
-            return [self.at(statement.body, 0, head), *([head] if statement.where else [])]
-        if is_return(point):
-            return [point.up]
-        match statement:
-            case ast.If(then=then, otherwise=otherwise):
-                rest = following if otherwise is None else self.at(otherwise, 0, following)
-                return [self.at(then, 0, following), rest]
-            case ast.Choose(alternatives=alternatives):
-                return [self.at(a, 0, following) for a in alternatives]
-            case ast.For():
-                return [self.at(statement, 0, following)]
-            case ast.Atomic(body=body):
-                return [self.at(body, 0, self.at(statement, 0, following))]
-            case ast.Goto(label=label):
-                return [self.target(label.text, point)]
-            case ast.Jump(kind=kind):
-                loop = around(point, ast.While | ast.For)
-                return [loop if kind == "continue" or loop is None else loop.up]
-            case ast.Return():
-                return [frame(point)]
-        procedure = self.called(statement)
-        if procedure is None:
-            return [following]
-        if procedure.operation and self.only is not None and procedure.name.text not in self.only:
-            return []
-        return [self.at(procedure.body, 0, self.at(statement, 0, following))]
-
-    def target(self, label: str, point: Point | None) -> Point:
-        """The place of a label, from the nearest block around that has it, at any depth."""
-        while True:
-            point = around(point, ast.Block)
-            assert point is not None
-            if label in ast.labels_of(point.node):
-                found = self.label_in(label, point)
-                assert found is not None
-                return found
-            point = point.up
-
-    def label_in(self, label: str, block: Point) -> Point | None:
-        for i, statement in enumerate(block.node.statements):
-            here = self.at(block.node, i, block.up)
-            if isinstance(statement, ast.Label) and statement.name.text == label:
-                return here
-            for inside in self.blocks(here):
-                found = self.label_in(label, inside)
-                if found is not None:
-                    return found
-        return None
-
-    def blocks(self, point: Point) -> list[Point]:
-        """The beginnings of the blocks of the statement at a point that a ``goto`` can enter."""
-        match point.statement:
-            case ast.Block() as block:
-                return [self.at(block, 0, self.following(point))]
-            case ast.While() as loop:
-                return [self.at(loop.body, 0, self.at(loop, 0, self.following(point)))]
-            case ast.If() | ast.Choose():
-                ways = [w for w in self.next(point) if w and w is not self.following(point)]
-                nested = [self.blocks(w) for w in ways if isinstance(w.node, ast.If)]
-                return [w for w in ways if isinstance(w.node, ast.Block)] + sum(nested, [])
-        return []
-
-    def called(self, statement: object) -> ast.Procedure | None:
-        """The procedure that a statement calls."""
-        match statement:
-            case ast.Call(call=ast.Apply(name=name)):
-                procedure = self.names.get(name.text)
-            case ast.Let(value=ast.Apply(name=name)) | ast.Assign(value=ast.Apply(name=name)):
-                procedure = self.names.get(name.text)
-            case _:
-                return None
-        return procedure if isinstance(procedure, ast.Procedure) else None
-
-    # ---- steps ----------------------------------------------------------------------------------
-
-    def starts_step(self, point: Point, fresh: bool) -> bool:
-        """Whether a step that has come to a point by local work ends there.
-
-        ``fresh``: it also began with local work: a choice, the call of an op, the head of a loop.
-        """
-        if around(point, ast.Atomic) is not None:
-            return False
-        if self.is_visible(point) or self.is_local_loop(point):
-            return True
-        return not fresh and (self.is_choice(point) or self.calls_op(point))
-
-    def calls_op(self, point: Point) -> bool:
-        procedure = None if is_return(point) else self.called(point.statement)
-        return procedure is not None and procedure.operation
-
-    def is_choice(self, point: Point) -> bool:
-        match point.node:
-            case ast.For(domain=domain, direction=None) if point.index == TAKE:
-                t = self.type_of(domain, self.types[id(body(point))])
-                return isinstance(t, ast.SetType | ast.Sort) and self.is_unordered(t)
-            case ast.Block():
-                return isinstance(point.statement, ast.Choose | ast.Any)
-        return False
-
-    def is_unordered(self, t: Type) -> bool:
-        match self.resolved(t):
-            case ast.SetType(of=of) | ast.OptionalType(of=of):
-                return self.is_unordered(of)
-            case ast.Struct(fields=parts):
-                return any(self.is_unordered(f.type) for f in parts)
-            case ast.Sort(ordered=ordered):
-                return not ordered
-        return False
-
-    def is_visible(self, point: Point) -> bool:
-        """Whether it is a lock operation, an access to shared variables, ``atomic`` or ``await``."""
-        match point.statement:
-            case ast.LockStatement() | ast.Atomic() | ast.If(condition=ast.Try()):
-                return True
-            case ast.Condition(kind="await"):
-                return True
-        return any(self.is_shared(part) for part in self.read_by(point))
-
-    def is_shared(self, node: object) -> bool:
-        """Whether shared variables or the holders of locks occur, also by way of functions."""
-        for n in within(node):
-            if isinstance(n, ast.Apply) and n.name.text in ("free", "holder"):
-                return True
-            if isinstance(n, ast.Apply | ast.Reference):
-                match self.names.get(n.name.text):
-                    case ast.Variable() | ast.Counter():
-                        return True
-                    case ast.Function(body=inside) if self.is_shared(inside):
-                        return True
-        return False
-
-    def read_by(self, point: Point) -> list[object]:
-        """The expressions that are evaluated at a point, and the place that is assigned."""
-        s = point.statement
-        if is_return(point):
-            return [s.target] if isinstance(s, ast.Assign) else []
-        if isinstance(point.node, ast.For):
-            return [s.where] if point.index == JUDGE else []
-        procedure = self.called(s)
-        if procedure is not None:
-            copied = zip(procedure.parameters, self.call(s).arguments, strict=True)
-            return [a.value for p, a in copied if not p.inout]
-        match s:
-            case ast.If(condition=ast.Try(lock=read)) | ast.LockStatement(lock=read):
-                return [read]
-            case ast.If(condition=read) | ast.While(condition=read) | ast.Condition(condition=read):
-                return [read]
-            case ast.Let(value=read) | ast.Return(value=read) | ast.Call(call=read):
-                return [read]
-            case ast.For(domain=read):
-                return [read]
-            case ast.Assign(target=target, value=read):
-                return [target, read]
-            case ast.Any(binder=binder, where=where):
-                return [binder.within, where]
-        return []
-
-    def call(self, statement: Any) -> ast.Apply:
-        return statement.call if isinstance(statement, ast.Call) else statement.value
-
-    def is_local_loop(self, point: Point) -> bool:
-        """Whether it is the head of a loop of local work only."""
-        if point not in self._heads:
-            start: list[Point] = [point] if self.is_head(point) else []
-            seen: set[Point] = set()
-            while start:
-                here = start.pop()
-                if self.is_visible(here):
-                    continue
-                after = {p for p in map(self.settle, self.next(here)) if p is not None} - seen
-                seen |= after
-                start += after
-            self._heads[point] = point in seen
-        return self._heads[point]
-
-    def is_head(self, point: Point) -> bool:
-        loop = isinstance(point.node, ast.While | ast.For) and point.index == ANY_LEFT
-        return loop or point in self.jumped_back_to
-
-    def lives(self) -> dict[Point, set[Key]]:
-        """The locals that may still be read, at every point; finds the points that are jumped back to."""
-        self.jumped_back_to: set[Point] = set()
-        after: dict[Point, list[Point]] = {}
-        todo = [p for t, _ in self.instances if (p := self.settle(self.at(t.body, 0, None)))]
-        while todo:
-            point = todo.pop()
-            if point in after:
-                continue
-            after[point] = [p for p in map(self.settle, self.next(point)) if p is not None]
-            todo += after[point]
-            if isinstance(point.node, ast.Block) and isinstance(point.statement, ast.Goto):
-                for p in after[point]:
-                    if p.statement.span.start <= point.statement.span.start:
-                        self.jumped_back_to.add(p)
-        live: dict[Point, set[Key]] = {p: set() for p in after}
-        changed = True
-        while changed:
-            changed = False
-            for point, ways in after.items():
-                uses, sets = self.uses(point)
-                found = uses | (set[Key]().union(*(live[w] for w in ways)) - sets)
-                changed |= found != live[point]
-                live[point] = found
-        return live
-
-    def uses(self, point: Point) -> tuple[set[Key], set[Key]]:
-        """The locals that are read, and those that are set (after that), at a point."""
-        s, known = point.statement, self.types[id(body(point))]
-        names = {
-            n.name.text
-            for n in within(tuple(self.read_by(point)))
-            if isinstance(n, ast.Reference) and n.name.text in known
-        }
-        uses, sets = {self.variable(point, n) for n in names}, set()
-        inner = depth(frame(point)) + 1
-        match s:
-            case ast.Any(binder=ast.Binder(name=name)):
-                sets = {self.variable(point, name.text)}
-                uses -= sets
-            case ast.For(name=name) if isinstance(point.node, ast.For):
-                if point.index == TAKE:
-                    sets = {self.variable(point, name.text)}
-                if point.index != JUDGE:
-                    uses |= {self.variable(point, "@" + name.text)}
-            case ast.For(name=name):
-                sets = {self.variable(point, "@" + name.text)}
-            case ast.Return():
-                sets = {(inner - 1, "@result")}
-            case _ if not is_return(point) and (procedure := self.called(s)):
-                sets = {(inner, p.name.text) for p in procedure.parameters if not p.inout}
-                sets |= {(inner, "@held")}
-            case ast.Let(name=name):
-                sets = {self.variable(point, name.text)}
-            case ast.Assign(target=ast.Reference(name=name), op="=") if name.text in known:
-                sets = {self.variable(point, name.text)}
-                reads = isinstance(s.value, ast.Node) and not is_return(point)
-                again = [n for n in within(s.value) if isinstance(n, ast.Reference)]
-                if not reads or all(n.name.text != name.text for n in again):
-                    uses -= sets
-        if is_return(point):
-            procedure = self.called(s)
-            assert procedure is not None
-            uses |= {(inner, "@result")} | ({(inner, "@held")} if procedure.operation else set())
-        return uses, sets
-
-    def variable(self, point: Point, name: str) -> Key:
-        """The variable that a name means at a point: ``inout`` parameters are the caller's."""
-        call = frame(point)
-        procedure = self.called(call.node) if call else None
-        if call is not None and procedure is not None:
-            for p, a in zip(procedure.parameters, self.call(call.node).arguments, strict=True):
-                if p.inout and p.name.text == name:
-                    assert isinstance(a.value, ast.Reference)
-                    return self.variable(call, a.value.name.text)
-        return depth(call), name
-
-    # ---- types of locals ------------------------------------------------------------------------
-
-    def owners(self) -> list[Any]:
-        return [d for d in self.names.values() if isinstance(d, ast.Procedure | ast.Thread)]
-
-    def local_types(self, owner: Any) -> dict[str, Type]:
-        types: dict[str, Type] = {}
-        if isinstance(owner, ast.Procedure):
-            types = {p.name.text: self.resolved(p.type) for p in owner.parameters}
-        else:
-            types = {d.name.text: self.resolved(d.type) for d in owner.dimensions if d.name}
-        for n in within(owner.body):
-            match n:
-                case ast.Let(name=name, type=None, value=value):
-                    called = self.called(n)
-                    found = called.result if called else self.type_of(value, types)
-                    types[name.text] = self.resolved(found)
-                case ast.Let(name=name, type=t):
-                    types[name.text] = self.resolved(t)
-                case ast.Any(binder=ast.Binder(name=name, type=t, within=collection)):
-                    found = t if t is not None else self.of(self.type_of(collection, types))
-                    types[name.text] = self.resolved(found)
-                case ast.For(name=name, domain=domain):
-                    types[name.text] = self.of(self.type_of(domain, types))
-        return types
-
-    def type_of(self, e: Any, locals_: Mapping[str, Type]) -> Type:
-        """The type of an expression outside quantifiers."""
-        match e:
-            case ast.Integer() | ast.Quantified(kind="count"):
-                return INT
-            case ast.Literal(text=text):
-                thread = next(t for t, _ in self.instances if t.dimensions or text != "self")
-                if text == "self":
-                    return self.resolved(thread.dimensions[0].type)
-                return NOTHING if text == "none" else BOOL
-            case ast.Reference(name=name) if name.text in locals_:
-                return locals_[name.text]
-            case ast.Reference(name=name) if name.text in self.labels:
-                return self.names[self.labels[name.text].sort]
-            case ast.Reference(name=name) | ast.Apply(name=name) if name.text in self.names:
-                match self.names[name.text]:
-                    case ast.Parameter():
-                        return BOOL if isinstance(self.parameters[name.text], bool) else INT
-                    case ast.Function(result=result):
-                        return self.resolved(result)
-                    case ast.Variable(type=t):
-                        return self.resolved(t)
-                    case d:
-                        return self.resolved(d)
-            case ast.Apply(name=name, arguments=arguments):
-                match name.text:
-                    case "size" | "int":
-                        return INT
-                    case "first" | "last" | "min" | "max":
-                        return self.of(self.type_of(arguments[0].value, locals_))
-                    case "next":
-                        t = self.of(self.type_of(arguments[0].value, locals_))
-                        return ast.OptionalType(t, span=e.span)
-                    case "holder":
-                        thread = next(t for t, _ in self.instances if t.dimensions)
-                        return ast.OptionalType(thread.dimensions[0].type, span=e.span)
-                    case "snapshot":
-                        return SNAPSHOT
-                return BOOL
-            case ast.Field(of=of, name=name):
-                struct = self.plain(self.type_of(of, locals_))
-                return self.resolved(next(f.type for f in struct.fields if f.name == name))
-            case ast.Index():
-                root, steps = path(e)
-                t = self.type_of(root, locals_)
-                if isinstance(root, ast.Reference) and root.name.text not in locals_:
-                    steps = steps[len(getattr(self.names.get(root.name.text), "dimensions", ())) :]
-                for step in steps:
-                    if isinstance(step, ast.Name):
-                        t = next(f.type for f in self.plain(t).fields if f.name == step)
-                    else:
-                        t = self.plain(t).of
-                return self.resolved(t)
-            case ast.Binary(op="+" | "-" | "|" | "&", left=left):
-                t = self.plain(self.type_of(left, locals_))
-                return INT if isinstance(t, ast.RangeType) else t
-            case ast.Binary(op="*" | "/" | "%") | ast.Unary(op="-"):
-                return INT
-            case ast.Conditional(then=then, otherwise=otherwise):
-                a, b = self.type_of(then, locals_), self.type_of(otherwise, locals_)
-                if NOTHING in (a, b):
-                    return ast.OptionalType(self.plain(b if a == NOTHING else a), span=e.span)
-                return b if isinstance(b, ast.OptionalType) else a
-            case ast.ListLiteral(elements=elements):
-                return ast.ListType(self.type_of(elements[0], locals_), None, span=e.span)
-            case ast.SetLiteral(elements=elements):
-                return ast.SetType(self.type_of(elements[0], locals_), span=e.span)
-            case ast.Comprehension(binder=binder):
-                return ast.SetType(binder.type, span=e.span)
-        return BOOL
-
-    # ---- statements -----------------------------------------------------------------------------
-
-    def execute(self, point: Point, run: Run, t: int) -> Point | None:
+    def execute(  # noqa: C901 (only dispatches)
+        self, point: Point, run: Run, t: int
+    ) -> Point | None:
         """The statement at a point; where the thread goes on."""
         scope, ways, s = Scope(run, t, point), self.next(point), point.statement
         if isinstance(point.node, ast.While):
             return ways[0 if need(self.value(s.condition, scope)) else 1]
         if isinstance(point.node, ast.For):
             return ways[self.next_element(point, scope)]
-        if is_return(point):
+        if point.is_return:
             self.leave(point, scope)
             return point.up
         match s:
@@ -723,7 +236,7 @@ class Oracle(Types):
                 left = self.collection(domain, scope, s.direction == "descending")
                 self.set_local(scope, "@" + name.text, left)
             case ast.Return(value=value):
-                procedure = self.called(way.node) if (way := frame(point)) else None
+                procedure = self.called(way.node) if (way := point.frame) else None
                 if procedure is not None and value is not None:
                     result = self.fit(self.value(value, scope), procedure.result)
                     self.set_local(scope, "@result", result)
@@ -756,7 +269,7 @@ class Oracle(Types):
         ways = self.next(point)
         if not ways:
             raise Nowhere
-        inner, mine = depth(frame(point)) + 1, scope.run.locals[scope.thread or 0]
+        inner, mine = point.depth + 1, scope.run.locals[scope.thread or 0]
         values = {}
         for p, a in zip(procedure.parameters, self.call(point.statement).arguments, strict=True):
             if not p.inout:
@@ -769,7 +282,7 @@ class Oracle(Types):
     def leave(self, call: Point, scope: Scope) -> None:
         procedure, mine = self.called(call.node), scope.run.locals[scope.thread or 0]
         assert procedure is not None
-        inner = depth(frame(call)) + 1
+        inner = call.depth + 1
         result = mine.get((inner, "@result"))
         if procedure.operation and mine[inner, "@held"] != self.holding(scope):
             raise Fault("lock-misuse")
@@ -787,9 +300,9 @@ class Oracle(Types):
 
     def change(self, s: ast.Let | ast.Assign | ast.Call, scope: Scope) -> None:
         match s:
-            case ast.Let(name=name, type=t, value=value):
+            case ast.Let(name=name, value=value):
                 assert scope.point is not None
-                known = self.types[id(body(scope.point))][name.text]
+                known = self.types[id(scope.point.body)][name.text]
                 new = self.first(known) if value is None else self.value(value, scope)
                 self.set_local(scope, name.text, self.fit(new, known))
             case ast.Assign(target=target, op="=", value=value):
@@ -838,7 +351,7 @@ class Oracle(Types):
     def assign(self, target: Any, new: Callable[[Value], Value], scope: Scope) -> None:
         """Store ``new(old value)`` at a place."""
         assert scope.point is not None
-        known = self.types[id(body(scope.point))]
+        known = self.types[id(scope.point.body)]
         t = self.type_of(target, known)
         root, steps = path(target)
         if root.name.text in known:
@@ -867,15 +380,9 @@ class Oracle(Types):
         i = need(self.value(steps[0], scope))
         return whole.put(i, self.put(need(whole).at(i), steps[1:], new, t, scope))
 
-    # ---- locks ----------------------------------------------------------------------------------
-
-    def lock(self, e: Any, scope: Scope) -> Lock:
-        root, steps = path(e)
-        return root.name.text, tuple(need(self.value(s, scope)) for s in steps)
-
     def operate(self, s: ast.LockStatement, scope: Scope) -> None:
         t, locks, lock = scope.thread, scope.run.locks, self.lock(s.lock, scope)
-        mode, holders = locks.get(lock, ("", frozenset()))
+        mode, holders = locks.get(lock, NOBODY)
         match s.action:
             case "acquire":
                 if t in holders:
@@ -901,7 +408,7 @@ class Oracle(Types):
 
     def attempt(self, condition: ast.Try, scope: Scope) -> bool:
         lock = self.lock(condition.lock, scope)
-        mode, holders = scope.run.locks.get(lock, ("", frozenset()))
+        mode, holders = scope.run.locks.get(lock, NOBODY)
         if condition.mode == "upgrade":
             if scope.thread not in holders or mode != "read":
                 raise Fault("lock-misuse")
@@ -917,314 +424,3 @@ class Oracle(Types):
         assert scope.thread is not None
         scope.run.locks[lock] = (wish, holders | {scope.thread})
         return True
-
-    def guard(self, name: str, at: tuple[Value, ...], scope: Scope, write: bool) -> None:
-        d = self.names[name]
-        if scope.thread is None or not d.protection.guards:
-            return
-        inside = Scope(scope.run, scope.thread, None, self.named(d.dimensions, at))
-        locks = []
-        for g in d.protection.guards:
-            ranges = [None] if g.binder is None else self.range_of(g.binder, inside)
-            for value in ranges:
-                bound = inside if g.binder is None else inside.binding({g.binder.name.text: value})
-                if g.where is None or self.value(g.where, bound):
-                    locks.append(self.lock(g.lock, bound))
-        held = [scope.run.locks.get(lock, ("", frozenset())) for lock in locks]
-        if write and not all(h == ("write", {scope.thread}) for h in held):
-            raise Fault("race")
-        if not write and not any(scope.thread in who for _, who in held):
-            raise Fault("race")
-
-    # ---- expressions ----------------------------------------------------------------------------
-
-    def shared_place(self, e: ast.Expr, scope: Scope) -> tuple[str, tuple[Value, ...], list[Any]]:
-        """A shared variable, which of its elements, and the steps into its value."""
-        root, steps = path(e)
-        dimensions = self.names[root.name.text].dimensions
-        at = tuple(need(self.value(s, scope)) for s in steps[: len(dimensions)])
-        return root.name.text, at, steps[len(dimensions) :]
-
-    def read(self, e: Any, scope: Scope) -> Value:
-        """The value of a place in a shared variable."""
-        name, at, steps = self.shared_place(e, scope)
-        self.guard(name, at, scope, write=False)
-        value = scope.run.shared[name, at]
-        for step in steps:
-            value = self.part(value, step, scope)
-        return value
-
-    def part(self, value: Value, step: Any, scope: Scope) -> Value:
-        if isinstance(step, ast.Name):
-            names = [f.name for f in self.names[need(value).struct].fields]
-            return value.values[names.index(step)]
-        return need(value).at(need(self.value(step, scope)))
-
-    def value(self, e: Any, scope: Scope) -> Value:
-        root, _ = path(e)
-        if isinstance(root, ast.Reference) and root.name.text not in scope.bound:
-            declared = self.names.get(root.name.text)
-            known = self.types[id(body(scope.point))] if scope.point is not None else {}
-            if isinstance(declared, ast.Variable) and root.name.text not in known:
-                return self.read(e, scope)
-        match e:
-            case ast.Integer(value=value):
-                return value
-            case ast.Literal(text="self"):
-                assert scope.thread is not None
-                return self.instances[scope.thread][1][0]
-            case ast.Literal(text=text):
-                return {"true": True, "false": False, "none": None}[text]
-            case ast.Reference(name=name):
-                return self.named_value(name.text, scope)
-            case ast.Field(of=of, name=name):
-                return self.part(self.value(of, scope), name, scope)
-            case ast.Index(of=of, indices=indices):
-                value = self.value(of, scope)
-                for i in indices:
-                    value = self.part(value, i, scope)
-                return value
-            case ast.Unary(op="!", operand=operand):
-                return not need(self.value(operand, scope))
-            case ast.Unary(operand=operand):
-                return -need(self.value(operand, scope))
-            case ast.Binary():
-                return self.binary(e, scope)
-            case ast.Conditional(condition=condition, then=then, otherwise=otherwise):
-                return self.value(then if need(self.value(condition, scope)) else otherwise, scope)
-            case ast.Quantified(kind=kind, binders=binders, where=where, body=inside):
-                found = self.judged(binders, where, inside, scope)
-                if kind == "count":
-                    return sum(found)
-                return any(found) if kind == "exists" else all(found)
-            case ast.ListLiteral(elements=elements):
-                return tuple(self.value(x, scope) for x in elements or ())
-            case ast.SetLiteral(elements=elements):
-                return frozenset(self.value(x, scope) for x in elements or ())
-            case ast.Comprehension(binder=binder, where=where):
-                name = binder.name.text
-                bounds = [scope.binding({name: v}) for v in self.range_of(binder, scope)]
-                return frozenset(
-                    b.bound[name] for b in bounds if where is None or need(self.value(where, b))
-                )
-            case ast.Apply():
-                return self.apply(e, scope)
-        raise AssertionError(e)
-
-    def named_value(self, name: str, scope: Scope) -> Value:
-        if name in scope.bound:
-            return scope.bound[name]
-        known = self.types[id(body(scope.point))] if scope.point is not None else {}
-        if name in known and scope.point is not None:
-            mine, key = scope.run.locals[scope.thread or 0], self.variable(scope.point, name)
-            return mine[key] if key in mine else self.first(known[name])
-        if name in self.labels:
-            return self.labels[name]
-        if name in self.parameters:
-            return self.parameters[name]
-        function = self.names[name]
-        inside = Scope(scope.run, scope.thread)
-        return self.fit(self.value(function.body, inside), function.result)
-
-    def judged(
-        self, binders: tuple[ast.Binder, ...], where: Any, inside: Any, scope: Scope
-    ) -> Iterator[bool]:
-        """The body's value for each binding."""
-        if not binders:
-            if where is None or need(self.value(where, scope)):
-                yield need(self.value(inside, scope))
-            return
-        for v in self.range_of(binders[0], scope):
-            bound = scope.binding({binders[0].name.text: v})
-            yield from self.judged(binders[1:], where, inside, bound)
-
-    def range_of(self, binder: ast.Binder, scope: Scope) -> list[Value]:
-        if binder.type is not None:
-            return self.values(binder.type)
-        return list(dict.fromkeys(self.collection(binder.within, scope)))
-
-    def collection(self, e: Any, scope: Scope, descending: bool = False) -> tuple[Value, ...]:
-        if isinstance(e, ast.Reference) and e.name.text not in scope.bound:
-            declared = self.resolved(self.names.get(e.name.text))
-            if isinstance(declared, ast.Sort | ast.Enum):
-                values = self.values(declared)
-                return tuple(reversed(values) if descending else values)
-        value = need(self.value(e, scope))
-        if isinstance(value, frozenset):
-            return tuple(sorted(value, key=rank, reverse=descending))
-        return tuple(value)
-
-    def binary(self, e: ast.Binary, scope: Scope) -> Value:
-        a = self.value(e.left, scope)
-        match e.op:
-            case "&&":
-                return need(a) and need(self.value(e.right, scope))
-            case "||":
-                return need(a) or need(self.value(e.right, scope))
-            case "=>":
-                return not need(a) or need(self.value(e.right, scope))
-        if e.op == "in":
-            return need(a) in self.collection(e.right, scope)
-        b = self.value(e.right, scope)
-        match e.op:
-            case "==" | "<=>":
-                return a == b
-            case "!=":
-                return a != b
-            case "<":
-                return need(a) < need(b)
-            case "<=":
-                return need(a) <= need(b)
-            case ">":
-                return need(a) > need(b)
-            case ">=":
-                return need(a) >= need(b)
-            case "|":
-                return need(a) | need(b)
-            case "&":
-                return need(a) & need(b)
-        return self.add(e.op, need(a), need(b))
-
-    def add(self, op: str, a: Value, b: Value) -> Value:
-        need(a)
-        need(b)
-        if isinstance(a, Element):
-            return self.element(a.sort, a.number + b if op == "+" else a.number - b)
-        if isinstance(a, frozenset):
-            return a - b
-        match op:
-            case "+":
-                return a + b
-            case "-":
-                return a - b
-            case "*":
-                return a * b
-        if b == 0:
-            raise Fault("bounds")
-        quotient = abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
-        return quotient if op == "/" else a - b * quotient
-
-    def element(self, sort: str, number: int) -> Element:
-        if not 0 <= number < len(self.values(self.names[sort])):
-            raise Fault("bounds")
-        return Element(sort, number)
-
-    def apply(self, e: ast.Apply, scope: Scope) -> Value:
-        name, given = e.name.text, [a.value for a in e.arguments]
-        match name:
-            case "held":
-                _, holders = scope.run.locks.get(self.lock(given[0], scope), ("", frozenset()))
-                return scope.thread in holders
-            case "free":
-                return self.lock(given[0], scope) not in scope.run.locks
-            case "holder":
-                mode, holders = scope.run.locks.get(
-                    self.lock(given[0], scope), ("", frozenset[int]())
-                )
-                return self.instances[min(holders)][1][0] if mode == "write" else None
-            case "snapshot" | "changed":
-                counter, at, _ = self.shared_place(given[0], scope)
-                self.guard(counter, at, scope, write=False)
-                if name == "snapshot":
-                    return Snapshot(counter, at, False)
-                taken = need(self.value(given[1], scope))
-                if (taken.counter, taken.at) != (counter, at):
-                    raise Fault("none-access")
-                return taken.stale
-            case "size" if isinstance(given[0], ast.Reference):
-                declared = self.resolved(self.names.get(given[0].name.text))
-                if isinstance(declared, ast.Sort | ast.Enum):
-                    return len(self.values(declared))
-        match self.names.get(name):
-            case ast.Struct(fields=parts):
-                by_name = {a.name.text: a.value for a in e.arguments if a.name}
-                order = [by_name[p.name.text] for p in parts] if by_name else given
-                values = [self.fit(self.value(v, scope), p.type) for p, v in zip(parts, order)]  # noqa: B905
-                return Record(name, tuple(values))
-            case ast.Function(parameters=parameters, result=result, body=inside):
-                values = [
-                    self.fit(self.value(v, scope), p.type)
-                    for p, v in zip(parameters, given, strict=True)
-                ]
-                bound = {p.name.text: v for p, v in zip(parameters, values, strict=True)}
-                return self.fit(
-                    self.value(inside, Scope(scope.run, scope.thread, None, bound)), result
-                )
-            case ast.Sort() | ast.Alias() | ast.Enum() as declared:
-                sort = self.resolved(declared).name.text
-                return self.element(sort, need(self.value(given[0], scope)))
-        values = [need(self.value(v, scope)) for v in given]
-        return self.builtin(name, *values)
-
-    def builtin(self, name: str, of: Value, element: Value = None) -> Value:
-        match name:
-            case "int":
-                return of.number
-            case "size":
-                return len(of)
-            case "empty":
-                return not of
-            case "next":
-                if element not in of:
-                    raise Fault("empty-list")
-                i = of.index(element) + 1
-                return of[i] if i < len(of) else None
-        if not of:
-            raise Fault("empty-list")
-        match name:
-            case "first":
-                return of[0]
-            case "last":
-                return of[-1]
-            case "min":
-                return min(of)
-            case "max":
-                return max(of)
-        raise AssertionError(name)
-
-
-def path(e: Any) -> tuple[Any, list[Any]]:
-    """What an access starts from, and the indices and field names on the way."""
-    match e:
-        case ast.Index(of=of, indices=indices):
-            root, steps = path(of)
-            return root, [*steps, *indices]
-        case ast.Field(of=of, name=name):
-            root, steps = path(of)
-            return root, [*steps, name]
-    return e, []
-
-
-def rank(value: Value) -> Any:
-    return (value is not None, value)
-
-
-def around(point: Point | None, kind: Any) -> Point | None:
-    """The nearest point of a kind, going up."""
-    while point is not None and not isinstance(point.node, kind):
-        point = point.up
-    return point
-
-
-def is_return(point: Point) -> bool:
-    return isinstance(point.node, ast.Let | ast.Assign | ast.Call)
-
-
-def frame(point: Point) -> Point | None:
-    """The return of the call that a point is in; a return itself is in the caller."""
-    return around(point.up, ast.Let | ast.Assign | ast.Call)
-
-
-def depth(call: Point | None) -> int:
-    return 0 if call is None else 1 + depth(frame(call))
-
-
-def body(point: Point) -> ast.Block:
-    """The body of the procedure or thread that a point is in."""
-    here = point.up if is_return(point) else point
-    block = None
-    while here is not None and not is_return(here):
-        block = here.node if isinstance(here.node, ast.Block) else block
-        here = here.up
-    assert block is not None
-    return block

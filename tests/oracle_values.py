@@ -1,4 +1,4 @@
-"""The types and values of a specification, for the oracle; from docs/language.md, section 'Types'."""
+"""Types and values, for the oracle; from docs/language.md, section 'Types'."""
 
 from __future__ import annotations
 
@@ -191,3 +191,19 @@ class Types:
 def subsets(values: list[Value]) -> Iterator[tuple[Value, ...]]:
     for n in range(len(values) + 1):
         yield from combinations(values, n)
+
+
+def path(e: Any) -> tuple[Any, list[Any]]:
+    """What an access starts from, and the indices and field names on the way."""
+    match e:
+        case ast.Index(of=of, indices=indices):
+            root, steps = path(of)
+            return root, [*steps, *indices]
+        case ast.Field(of=of, name=name):
+            root, steps = path(of)
+            return root, [*steps, name]
+    return e, []
+
+
+def rank(value: Value) -> Any:
+    return (value is not None, value)

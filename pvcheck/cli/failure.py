@@ -11,13 +11,19 @@ from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.diagnostics import SpecError, UsageError, render
 from pvcheck.report.trace_file import TraceFileError
 
+_SHOWN = 100
+"""Errors of a specification; nobody reads further."""
+
 
 def report(error: Exception, console: Console) -> ExitStatus:
     """Says on standard error what happened; the status it leads to."""
     match error:
         case SpecError():
-            for diagnostic in error.diagnostics:
+            for diagnostic in error.diagnostics[:_SHOWN]:
                 console.err.write(render(diagnostic, error.sources))
+            more = len(error.diagnostics) - _SHOWN
+            if more > 0:
+                console.err.write(f"and {more} more errors\n")
         case UsageError(message=message, hint=hint):
             console.err.write(f"error: {message}\n")
             if hint is not None:

@@ -1,17 +1,18 @@
 """Breadth-first search over packed states.
 
 A step depends only on the shared part and the stepping thread's local part, so parts are numbered
-and what a thread can do is remembered per pair of numbers. A state is one integer: the shared
+and what a thread can do is remembered per pair of numbers; and, as it depends on few cells of the
+shared part, per what these hold. A state is one integer: the shared
 part's number in the low bits, then each thread's. Every remembered step is the difference between
 two such integers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from pvcheck.model.model import DEADLOCK, LOCK_ORDER
 from pvcheck.model.semantics import Local, Semantics, Shared, State, StepFault, wait_forever
@@ -33,14 +34,30 @@ class Hit:
     move: Move | None
 
 
+_Step = tuple[int, tuple[tuple[int, Any], ...], tuple[int, ...]]
+"""What is added for the local part, the cells that change with their values, the choices."""
+
+
+class _Effects(NamedTuple):
+    """What a thread does wherever it is in the same local state and sees the same cells."""
+
+    steps: tuple[_Step, ...]
+    in_the_way: int
+    """Of the lock it waits for: threads, as bits."""
+
+
+def _view(cells: Sequence[int]) -> Callable[[Shared], Any]:
+    """From a shared part to what these cells hold."""
+    return itemgetter(*cells) if cells else lambda _: None
+
+
 class _Judge:
     """Judges an invariant once for all shared parts that look alike to it."""
 
     def __init__(self, semantics: Semantics, name: str) -> None:
         self.name = name
         self._semantics = semantics
-        cells = semantics.cells_of(name)
-        self._view: Callable[[Shared], Any] = itemgetter(*cells) if cells else lambda _: None
+        self._view = _view(semantics.cells_of(name))
         self._good: set[Any] = set()
 
     def holds(self, shared: Shared) -> bool:
@@ -85,6 +102,10 @@ class Search:
         """Per thread, by the bits of a state that matter to it: the differences its steps make."""
         self._waits: list[dict[Packed, int]] = [{} for _ in threads]
         """The same where it has no step: who is in the way of the lock it waits for, as bits."""
+        self._views: list[dict[int, Callable[[Shared], Any]]] = [{} for _ in threads]
+        """Per thread and location: the cells that matter to the step."""
+        self._effects: list[dict[tuple[int, Any], _Effects]] = [{} for _ in threads]
+        """Per thread, by the local part and those cells."""
         self._deadlock = DEADLOCK in properties
         self._lock_order = LOCK_ORDER in properties
         declared = semantics.model.invariants
@@ -155,9 +176,10 @@ class Search:
 
     def forget(self) -> None:
         """Give the memory of remembered steps back."""
-        for steps, waits in zip(self._steps, self._waits, strict=True):
+        for steps, waits, effects in zip(self._steps, self._waits, self._effects, strict=True):
             steps.clear()
             waits.clear()
+            effects.clear()
         for judge in self._invariants:
             judge.forget()
 
@@ -189,40 +211,69 @@ class Search:
         raise AssertionError("a state is met from its parent")
 
     def _enter(self, state: Packed, key: Packed, thread: int) -> tuple[int, ...]:
-        """Find and remember what the thread can do; a fault counts as staying where it is."""
+        """Remember what the thread can do in ``state``; a fault counts as staying where it is."""
         number = state & SHARED_MASK
         shift = self._shift[thread]
         local_number = state >> shift & LOCAL_MASK
         shared, local = self._shared[number], self._local[local_number]
+        view_of = self._views[thread].get(local[0])
+        if view_of is None:
+            view_of = self._views[thread][local[0]] = _view(
+                self.semantics.step_cells(local, thread)
+            )
+        seen = (local_number, view_of(shared))
+        effects = self._effects[thread].get(seen)
+        if effects is None:
+            effects = self._effects[thread][seen] = self._find(state, thread, shared, local)
         differences: list[int] = []
+        for moved, changes, choices in effects.steps:
+            difference = moved
+            if changes:
+                cells = list(shared)
+                for cell, value in changes:
+                    cells[cell] = value
+                after = self._shared_number.get(tuple(cells))
+                if after is None:
+                    after = len(self._shared)
+                    for name in self._meet(tuple(cells)):
+                        self._hit(name, state, Move(thread, choices))
+                difference += after - number
+            differences.append(difference)
+        if effects.in_the_way:
+            self._waits[thread][key] = effects.in_the_way
+        steps = self._steps[thread][key] = tuple(differences)
+        return steps
+
+    def _find(self, state: Packed, thread: int, shared: Shared, local: Local) -> _Effects:
+        """What the thread can do where it sees what it sees in ``state``, judged."""
+        shift = self._shift[thread]
+        local_number = self._local_number[local]
+        steps: list[_Step] = []
         for outcome in self.semantics.outcomes(shared, local, thread):
             if outcome.fault is not None:
                 self.fault = self.fault or outcome.fault
                 self._hit(outcome.fault.kind, state, Move(thread, outcome.choices))
-                differences.append(0)
+                steps.append((0, (), outcome.choices))
                 continue
             self.covered |= outcome.covered
-            after = self._shared_number.get(outcome.shared)
-            if after is None:
-                after = len(self._shared)
-                for name in self._meet(outcome.shared):
-                    self._hit(name, state, Move(thread, outcome.choices))
             moved = self._number(outcome.local) - local_number
-            differences.append(after - number + (moved << shift))
-        self._want(state, key, thread, shared, local)
-        steps = self._steps[thread][key] = tuple(differences)
-        return steps
+            changes = tuple(
+                (cell, value)
+                for cell, (before, value) in enumerate(zip(shared, outcome.shared, strict=True))
+                if before is not value and before != value
+            )
+            steps.append((moved << shift, changes, outcome.choices))
+        return _Effects(tuple(steps), self._want(state, thread, shared, local))
 
-    def _want(self, state: Packed, key: Packed, thread: int, shared: Shared, local: Local) -> None:
-        """Judge the lock that the thread is about to take; remember who is in its way."""
+    def _want(self, state: Packed, thread: int, shared: Shared, local: Local) -> int:
+        """Judge the lock that the thread is about to take; who is in its way, as bits."""
         semantics = self.semantics
         want = semantics.want(shared, local, thread)
         if want is None:
-            return
+            return 0
         class_, indices = semantics.layout.lock_of[want.cell]
         in_the_way = semantics.in_the_way(shared, thread, want)
         if in_the_way:
-            self._waits[thread][key] = in_the_way
             self.contended.add(class_)
         if self._lock_order and semantics.out_of_order(shared, local, thread):
             self._hit(LOCK_ORDER, state, None)
@@ -230,6 +281,7 @@ class Search:
             before, held = semantics.layout.lock_of[cell]
             direction = "" if before != class_ else _direction(held, indices)
             self.edges.setdefault((before, class_, direction), (state, thread))
+        return in_the_way
 
     def _meet(self, shared: Shared) -> list[str]:
         """Number a shared part; the invariants that it is the first to violate."""

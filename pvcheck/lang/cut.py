@@ -17,6 +17,8 @@ from pvcheck.source import Span
 
 MAX_STEP = 4_000
 """Instructions of one step; local branches that join again count twice."""
+MAX_BRANCHES = 100
+"""Branches after each other in one step; later stages recurse over them."""
 
 
 class StepTooLarge(Exception):
@@ -97,6 +99,8 @@ class _Cutter:
         self._numbers: dict[int, int] = {}
         self._nodes: list[Node] = []
         self._budget = 0
+        self._branches = 0
+        """How many branches lead to the present node in its step."""
 
     def run(self) -> tuple[c.Code, tuple[Location, ...]]:
         self._budget = MAX_STEP
@@ -120,35 +124,57 @@ class _Cutter:
     def _tree(self, node: Node, *, fresh: bool, path: tuple[int, ...]) -> c.Code:
         """The rest of a step that has come to ``node``; ``fresh``: it began with local work."""
         node = _skip(node)
+        end = self._end(node, fresh, path)
+        if end is not None:
+            return (end,)
+        return self._through(node, fresh=fresh, path=(*path, node.number))
+
+    def _end(self, node: Node, fresh: bool, path: tuple[int, ...]) -> c.Goto | None:
+        """Where the step goes, if it ends before ``node``."""
         if node.kind is Kind.END:
-            return (c.Goto(FINISHED),)
+            return c.Goto(FINISHED)
         if self._ends(node, fresh):
-            return (c.Goto(self._number(node)),)
+            return c.Goto(self._number(node))
         if node.number in path:
             # Wherever the step came into the loop: the head is where all ways into it lead first.
             self.loops.add(min(path[path.index(node.number) :], key=self._order.__getitem__))
-            return (c.Goto(self._number(node)),)
-        return self._through(node, fresh=fresh, path=(*path, node.number))
+            return c.Goto(self._number(node))
+        return None
 
     def _ends(self, node: Node, fresh: bool) -> bool:
         return node.visible or node.number in self._heads or (node.choice and not fresh)
 
     def _through(self, node: Node, *, fresh: bool, path: tuple[int, ...]) -> c.Code:
-        self._budget -= 1 + len(node.code)
-        if self._budget < 0:
-            raise StepTooLarge(node.span)
+        code: list[c.Instruction] = []
+        while node.kind is Kind.PLAIN:
+            self._spend(node)
+            code += node.code
+            node = _skip(node.successors[0])
+            end = self._end(node, fresh, path)
+            if end is not None:
+                return (*code, end)
+            path = (*path, node.number)
+        self._spend(node)
+        self._branches += 1
         after = [self._tree(s, fresh=fresh, path=path) for s in node.successors]
+        self._branches -= 1
+        return (*code, self._branching(node, after))
+
+    def _spend(self, node: Node) -> None:
+        self._budget -= 1 + len(node.code)
+        if self._budget < 0 or self._branches > MAX_BRANCHES:
+            raise StepTooLarge(node.span)
+
+    def _branching(self, node: Node, after: list[c.Code]) -> c.Instruction:
         match node.kind:
-            case Kind.PLAIN:
-                return (*node.code, *after[0])
             case Kind.BRANCH:
                 assert node.condition is not None, "a BRANCH has a condition"
-                return (c.If(node.condition, after[0], after[1], node.span, node.written),)
+                return c.If(node.condition, after[0], after[1], node.span, node.written)
             case Kind.TRY:
                 assert node.attempt is not None, "a TRY has its lock"
-                return (replace(node.attempt, success=after[0], failure=after[1]),)
+                return replace(node.attempt, success=after[0], failure=after[1])
             case Kind.CHOOSE:
-                return (c.Choose(tuple(after), node.span),)
+                return c.Choose(tuple(after), node.span)
         raise AssertionError(f"{node.kind} is not executed")
 
     def _number(self, node: Node) -> int:

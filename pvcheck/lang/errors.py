@@ -11,6 +11,12 @@ from pvcheck.lang.suggest import did_you_mean
 from pvcheck.source import Span
 
 
+MANY = 100
+"""Errors of a file after which no more of its declarations are parsed apart."""
+HINTS = 20
+"""Errors after which no more hints are looked for: that takes longer the more names there are."""
+
+
 @dataclass
 class Errors:
     found: list[Diagnostic] = field(default_factory=list)
@@ -28,5 +34,5 @@ class Errors:
         self.found.append(Diagnostic(code, message, Label(span, remark), related, hint))
 
     def unknown(self, what: str, name: ast.Name, known: Iterable[str], code: Code) -> None:
-        hint = did_you_mean(name.text, known)
+        hint = did_you_mean(name.text, known) if len(self.found) < HINTS else None
         self.add(code, f"no {what} {name.text!r}", name.span, "not declared", hint=hint)

@@ -79,7 +79,7 @@ def _threads(
             errors.add(Code.TOO_LARGE, message, thread.name.span)
             continue
         except StepTooLarge as e:
-            message = "the local work after this statement has too many paths"
+            message = "one step has too much local work, or too many paths through it"
             errors.add(Code.TOO_LARGE, message, e.span)
             continue
         executed |= statements(graph)

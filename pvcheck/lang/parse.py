@@ -11,6 +11,7 @@ from lark import Lark, Token, Tree, UnexpectedCharacters, UnexpectedInput, Unexp
 from pvcheck import cache
 from pvcheck.diagnostics import Code, Diagnostic, Label, SpecError
 from pvcheck.lang import ast
+from pvcheck.lang.errors import MANY
 from pvcheck.lang.recover import declarations_apart
 from pvcheck.lang.to_ast import ToAst
 from pvcheck.source import Source, Span
@@ -30,7 +31,8 @@ def parse(source: Source) -> ast.Specification:
     if tree is None:
         # One error is known. The other declarations are parsed one by one, for theirs.
         for start, end in declarations_apart(source.text):
-            _attempt(source, start, end, errors)
+            if len(errors) < MANY:
+                _attempt(source, start, end, errors)
         raise SpecError(_one_per_place(errors), {source.name: source})
     return tree
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 _TOKEN = re.compile(
-    r"//[^\n]*|/\*.*?\*/|\"[^\"\n]*\"|(?P<open>[{(\[])|(?P<close>[})\]])|(?P<end>;)|(?P<word>@?\w+)",
+    r"//[^\n]*|/\*(?:.*?\*/|.*)|\"[^\"\n]*\"|(?P<open>[{(\[])|(?P<close>[})\]])|(?P<end>;)|(?P<word>@?\w+)",
     re.S,
 )
 _FIRST_WORDS = frozenset(
@@ -45,7 +46,7 @@ def declarations_apart(text: str) -> Iterator[tuple[int, int]]:
 
     A declaration starts at a keyword that starts one, outside all brackets, after a ``;`` or ``}``.
     """
-    depth, start, fresh = 0, None, True
+    depth, end, fresh = 0, 0, True
     starts: list[int] = []
     for token in _TOKEN.finditer(text):
         match token.lastgroup:
@@ -58,12 +59,12 @@ def declarations_apart(text: str) -> Iterator[tuple[int, int]]:
                 fresh = fresh or depth == 0
             case "word" if depth == 0:
                 # ``expect`` after a mutant's braces belongs to the mutant.
-                inside = (
-                    token[0] == "expect" and start is not None and text[start:].startswith("mutant")
-                )
-                at_line_start = text[: token.start()].rpartition("\n")[2].strip() == ""
-                if fresh and token[0] in _FIRST_WORDS and not inside and at_line_start:
-                    start = token.start()
-                    starts.append(start)
+                mutant = bool(starts) and text.startswith("mutant", starts[-1])
+                inside = token[0] == "expect" and mutant
+                if fresh and token[0] in _FIRST_WORDS and not inside:
+                    _, newline, before = text[end : token.start()].rpartition("\n")
+                    if (newline or end == 0) and not before.strip():
+                        starts.append(token.start())
                 fresh = False
-    yield from zip(starts, [*starts[1:], len(text)], strict=True)
+        end = token.end()
+    yield from pairwise((*starts, len(text)))

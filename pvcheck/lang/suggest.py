@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from itertools import islice
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    close = get_close_matches(name, list(known), n=1)
+    close = get_close_matches(name, list(islice(known, _LOOKED_AT)), n=1)
     return f"did you mean {close[0]!r}?" if close else None
+
+
+_LOOKED_AT = 2_000
+"""Names; to compare takes time."""

@@ -7,23 +7,19 @@ from pvcheck.model.expr import (
     TRUE,
     Apply,
     Bound,
-    Changed,
     Domain,
     Expr,
     Kind,
     Let,
-    LockTest,
     Op,
     Quantifier,
-    Read,
-    TakeSnapshot,
 )
 from pvcheck.model.model import Guard, Invariant, Variable
 from pvcheck.model.program import Program
 from pvcheck.model.runtime import Faulted
 from pvcheck.model.stores import store
 from pvcheck.model.types import BOOL
-from pvcheck.model.walk import depends_on_state, nodes
+from pvcheck.model.walk import depends_on_state
 
 
 def compile_guards(program: Program) -> None:
@@ -99,23 +95,6 @@ def compile_invariants(program: Program) -> str:
         texts.append(f"def holds_{number}(w):\n    return {body}\n")
         texts.append(f"def opens_{number}(w):\n    return {window}\n")
     return "\n\n".join(texts)
-
-
-def cells_of(program: Program, invariant: Invariant) -> tuple[int, ...]:
-    """The cells that decide whether the invariant holds."""
-    layout = program.layout
-    blocks = set()
-    for node in nodes((invariant.window, invariant.condition)):
-        match node:
-            case Read(variable=variable):
-                blocks.add(layout.blocks[variable])
-            case LockTest(lock=lock):
-                blocks.add(layout.lock_blocks[lock.lock])
-            case TakeSnapshot() | Changed():
-                return tuple(range(layout.cells))
-            case _:
-                pass
-    return tuple(sorted(cell for b in blocks for cell in range(b.start, b.start + b.cells)))
 
 
 def judged(invariant: Invariant) -> Expr:

@@ -19,11 +19,11 @@ from pvcheck.model.code import (
 )
 from pvcheck.model.compile_code import CodeCompiler
 from pvcheck.model.compile_model import (
-    cells_of,
     compile_guards,
     compile_initial,
     compile_invariants,
 )
+from pvcheck.model.footprint import footprint
 from pvcheck.model.model import ThreadFamily
 from pvcheck.model.program import Program
 from pvcheck.model.walk import nodes
@@ -45,6 +45,8 @@ class CompiledLocation:
     """Whether the step begins with ``await``."""
     chooses: bool
     """Whether it may have several outcomes."""
+    cells: frozenset[int]
+    """See ``footprint``; all locks where ``wanted``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class CompiledInvariant:
     holds: Function
     opens: Function
     """Whether its window, or its premise, holds for some binding."""
-    cells: tuple[int, ...]
+    cells: frozenset[int]
     """The cells that both depend on."""
 
 
@@ -96,7 +98,9 @@ def compile_instance(program: Program) -> Compiled:
             family.name: CompiledFamily(
                 start=functions_by_name[f"start_{number}"],
                 locations={
-                    n: _location(functions_by_name, f"{number}_{n}", family.locations[n].code)
+                    n: _location(
+                        program, functions_by_name, f"{number}_{n}", family.locations[n].code
+                    )
                     for n in reached[number]
                 },
             )
@@ -106,7 +110,7 @@ def compile_instance(program: Program) -> Compiled:
             invariant.name: CompiledInvariant(
                 functions_by_name[f"holds_{number}"],
                 functions_by_name[f"opens_{number}"],
-                cells_of(program, invariant),
+                footprint(program.layout, (invariant.window, invariant.condition)),
             )
             for number, invariant in enumerate(model.invariants)
         },
@@ -133,15 +137,20 @@ def _family(program: Program, number: int, family: ThreadFamily) -> tuple[list[i
     return reached, texts
 
 
-def _location(functions: dict[str, Any], name: str, code: Code) -> CompiledLocation:
+def _location(
+    program: Program, functions: dict[str, Any], name: str, code: Code
+) -> CompiledLocation:
     first = _first(code)
+    wanted = functions.get(f"wanted_{name}")
+    cells = footprint(program.layout, code)
     return CompiledLocation(
         step=functions[f"step_{name}"],
-        wanted=functions.get(f"wanted_{name}"),
+        wanted=wanted,
         action=first.action if isinstance(first, Lock) else LockAction.RELEASE,
         mode=first.mode if isinstance(first, Lock) else Mode.EXCLUSIVE,
         awaits=isinstance(first, Await),
         chooses=any(isinstance(n, Pick | Choose) for n in nodes(code)),
+        cells=cells if wanted is None else cells | set(range(program.layout.lock_cells)),
     )
 
 

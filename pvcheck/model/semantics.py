@@ -190,6 +190,15 @@ class Semantics:
         """Whether the thread's next step begins with ``await``."""
         return local[0] != FINISHED and self._steps[thread][local[0]].awaits
 
+    def step_cells(self, local: Local, thread: int) -> tuple[int, ...]:
+        """The cells that a thread's next step depends on or changes, and the lock order there."""
+        if local[0] == FINISHED:
+            return ()
+        start = self.layout.snapshot_start[thread]
+        count = len(self.layout.snapshot_slots[self.instance.threads[thread][0].name])
+        cells = self._steps[thread][local[0]].cells
+        return tuple(sorted(cells | set(range(start, start + count))))
+
     def held(self, shared: Shared, thread: int) -> frozenset[int]:
         """The cells of the locks that the thread holds."""
         return held(shared[: self.layout.lock_cells], thread)
@@ -220,7 +229,7 @@ class Semantics:
 
     def cells_of(self, invariant: str) -> tuple[int, ...]:
         """The cells of the shared part that ``holds`` and ``opens`` depend on."""
-        return self._compiled.invariants[invariant].cells
+        return tuple(sorted(self._compiled.invariants[invariant].cells))
 
     def evaluate(self, expr: Expr | Domain, shared: Shared) -> Any:
         """The value of an expression of properties, the values of a domain, or a ``StepFault``.

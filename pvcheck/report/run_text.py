@@ -80,7 +80,7 @@ def _property(run: Run, outcome: Outcome, saved: Saved | None, names: int, width
             return [*_beside(head, _lock_order(run) if about_order else "", width), *cycles]
         case Inconclusive(depth, reason):
             excused = outcome.standing is Standing.AS_DECLARED
-            far = "" if excused else f", all within {plural(depth, 'step')} searched"
+            far = "" if excused else f", searched to depth {depth}"
             return [*_beside(head, reason + far, width), *cycles]
         case Violated(trace):
             line = f"{head}  {plural(len(trace.steps), 'step')}"

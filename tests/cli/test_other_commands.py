@@ -202,3 +202,15 @@ def test_durations(text: str, seconds: float) -> None:
 )
 def test_sizes(text: str, count: int) -> None:
     assert size(text) == count
+
+
+@pytest.mark.usefixtures("specs")
+def test_only_so_many_errors_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [f"var x{n}: Missing{n} atomic;" for n in range(150)]
+    Path("many.pv").write_text("\n".join(["system many;", *lines, "thread t { }"]))
+
+    assert main(["check", "many.pv"]) == 2
+
+    err = capsys.readouterr().err
+    assert err.count(": error[PV") == 100
+    assert err.endswith("\nand 50 more errors\n")

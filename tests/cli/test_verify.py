@@ -112,7 +112,7 @@ def test_fail_fast_leaves_out_the_rest(capsys: pytest.CaptureFixture[str]) -> No
     out = capsys.readouterr().out
     assert status == 1
     assert "lock-order  VIOLATED" in out
-    assert "deadlock    inconclusive  stopped after the violation of lock-order" in out
+    assert "  deadlock    inconclusive\n    stopped after the violation of lock-order, " in out
     assert "good" not in out
 
 
@@ -237,5 +237,5 @@ def test_an_interrupted_run_reports_what_it_found(
     out = capsys.readouterr().out
     assert out.startswith("large · many: 12 threads · explicit engine, ")
     assert out.splitlines()[0].endswith("states, interrupted")
-    assert "  deadlock    inconclusive  interrupted, all within" in out
+    assert "  deadlock    inconclusive  interrupted, searched to depth" in out
     assert "good" not in out
