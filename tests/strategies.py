@@ -149,9 +149,9 @@ class Writer:
             case "R":
                 return f"R({self.literal('S', at)}, {self.pick(('none', 'red', 'green'))})"
             case "set":
-                return self.pick(("{}", "{e: U}", "{e: U where true}"))
+                return self.pick(("{e: U}", "{e: U where false}"))
             case "list":
-                return self.pick(("[]", "[S(0)]", "[S(1), S(0)]"))
+                return self.pick(("[S(0)]", "[S(1), S(0)]"))
         raise AssertionError(type_)
 
     def expr_int(self, at: Place, depth: int, _: str) -> str:
@@ -185,9 +185,13 @@ class Writer:
         if type_ in "SU" and self.number(0, 1):
             collection = self.expr("list" if type_ == "S" else "set", at, 0)
             bound = f"{name} in {collection}" if collection[0] not in "[{" else bound
-        inner = replace(at, constant=(*at.constant, (name, type_)))
+        inner = self.many_times(replace(at, constant=(*at.constant, (name, type_))))
         where = f" where {self.expr('bool', inner, depth)}" if self.number(0, 2) == 0 else ""
         return f"{bound}{where}: {self.expr('bool', inner, depth)}"
+
+    def many_times(self, at: Place) -> Place:
+        """A place that is evaluated again and again: one access is too many."""
+        return replace(at, accesses=[0])
 
     def expr_bool(self, at: Place, depth: int, _: str) -> str:
         def sub(t: str) -> str:
@@ -199,8 +203,9 @@ class Writer:
             case 1 | 2:
                 return f"({sub('bool')} {self.pick(('&&', '||', '=>', '<=>'))} {sub('bool')})"
             case 3:
-                type_ = self.pick(("S", "C", "int", "S?", "R"))
-                return f"({sub(type_)} {self.pick(('==', '!='))} {sub(type_)})"
+                type_ = self.pick(("S", "C", "int", "S?", "R", "set"))
+                left = sub(type_).replace("none", "S(1)", type_ == "S?")
+                return f"({left} {self.pick(('==', '!='))} {sub(type_)})"
             case 4:
                 type_ = self.pick(("S", "int"))
                 return f"({sub(type_)} {self.pick(('<', '<=', '>', '>='))} {sub(type_)})"
@@ -211,7 +216,7 @@ class Writer:
             case 7:
                 return f"empty({sub(self.pick(('set', 'list')))})"
             case 8:
-                return f"({sub('S?')} == none)"
+                return f"({sub('S?')} == none)".replace("(none", "(S(0)")
             case 9 if at.property:
                 return f"free({self.pick(LOCKS)})"
             case 9:
@@ -254,13 +259,13 @@ class Writer:
     def expr_set(self, at: Place, depth: int, _: str) -> str:
         if self.number(0, 1):
             name = self.name("q")
-            inner = replace(at, constant=(*at.constant, (name, "U")))
+            inner = self.many_times(replace(at, constant=(*at.constant, (name, "U"))))
             return f"{{{name}: U where {self.expr('bool', inner, depth)}}}"
         left, right = self.expr("set", at, depth), self.expr("set", at, depth)
-        return f"({left} {self.pick('|&-')} {right})" if "{}" not in (left, right) else "{e: U}"
+        return f"({left} {self.pick('|&-')} {right})"
 
     def expr_list(self, at: Place, depth: int, _: str) -> str:
-        many = self.number(0, 3 if self.spoiled() else 2)
+        many = self.number(1, 3 if self.spoiled() else 2)
         return "[" + ", ".join(self.expr("S", at, depth) for _ in range(many)) + "]"
 
     # ---- statements -----------------------------------------------------------------------------
@@ -312,8 +317,6 @@ class Writer:
         name, type_ = self.name("e"), self.pick(("S", "U", "C", "list", "set"))
         of = {"list": "S", "set": "U"}.get(type_, type_)
         domain = type_ if type_ in ("S", "U", "C") else self.expr(type_, at, 1)
-        if domain in ("[]", "{}"):
-            domain = of
         inner = at.inside(constant=(*at.constant, (name, of)), loop=True)
         inner.accesses = [0 if domain not in ("S", "U", "C") else 1]
         where = f" where {self.expr('bool', inner, 1)}" if self.number(0, 2) == 0 else ""
@@ -491,6 +494,8 @@ class Writer:
         return f"if {self.expr('bool', at)} {{ {self.pick(kinds)} }}"
 
     def call(self, at: Place) -> str:
+        if at.routine in ("value", "proc"):
+            return ";"
         quiet = replace(at, accesses=[0])
         numbers = [n for n, t in at.locals if t == "int"]
         if self.number(0, 1) or not numbers:

@@ -89,7 +89,8 @@ class Truth:
     """The length of a shortest counterexample of each violated property."""
 
 
-def truth(what: Instance) -> Truth:
+def truth(what: Instance, most: int | None = None) -> Truth | None:
+    """``None`` if there are more than ``most`` states."""
     semantics = Semantics(what)
     if semantics.initial_fault is not None:
         return Truth(0, 0, 0, {semantics.initial_fault.kind: 0})
@@ -98,6 +99,8 @@ def truth(what: Instance) -> Truth:
     todo, transitions = [semantics.initial], 0
     faults: list[tuple[State, str]] = []
     while todo:
+        if most is not None and len(graph) > most:
+            return None
         state = todo.pop()
         for _, outcome, after in semantics.successors(state):
             transitions += 1

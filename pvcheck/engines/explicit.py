@@ -172,7 +172,7 @@ def _coverage(search: Search) -> Coverage:
         executed=frozenset(executed),
         branches=frozenset(branches),
         contended=frozenset(contended),
-        open_windows=frozenset(search.open),
+        open_windows=frozenset(j.name for j in search.judges if j.open),
         started=frozenset(operations["begin"]),
         finished=frozenset(operations["finish"]),
     )

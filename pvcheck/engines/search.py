@@ -54,23 +54,27 @@ def _view(cells: Sequence[int]) -> Callable[[Shared], Any]:
 class _Judge:
     """Judges an invariant once for all shared parts that look alike to it."""
 
-    def __init__(self, semantics: Semantics, name: str) -> None:
+    def __init__(self, semantics: Semantics, name: str, *, asked: bool) -> None:
         self.name = name
+        self.asked = asked
+        """Whether it matters if the invariant is violated."""
+        self.open = False
+        """Whether its window, or premise, held for some binding in some state."""
         self._semantics = semantics
         self._view = _view(semantics.cells_of(name))
-        self._good: set[Any] = set()
+        self._seen: set[Any] = set()
 
-    def holds(self, shared: Shared) -> bool:
+    def violated(self, shared: Shared) -> bool:
+        """Whether the invariant is asked for, and violated as it was not before."""
         view = self._view(shared)
-        if view in self._good:
-            return True
-        if self._semantics.holds(self.name, shared):
-            self._good.add(view)
-            return True
-        return False
+        if view in self._seen:
+            return False
+        self._seen.add(view)
+        self.open = self.open or self._semantics.opens(self.name, shared)
+        return self.asked and not self._semantics.holds(self.name, shared)
 
     def forget(self) -> None:
-        self._good.clear()
+        self._seen.clear()
 
 
 class Search:
@@ -86,7 +90,6 @@ class Search:
         self.transitions = 0
         self.covered = semantics.initial_covered
         self.contended: set[str] = set()
-        self.open: set[str] = set()
         self.edges: dict[tuple[str, str, str], tuple[Packed, int]] = {}
         """Classes and direction of each lock edge: a state, and who is about to acquire there."""
         self.parents: dict[Packed, Packed] = {}
@@ -108,10 +111,10 @@ class Search:
         """Per thread, by the local part and those cells."""
         self._deadlock = DEADLOCK in properties
         self._lock_order = LOCK_ORDER in properties
-        declared = semantics.model.invariants
-        self._invariants = [_Judge(semantics, i.name) for i in declared if i.name in properties]
-        self._closed = [i.name for i in declared]
-        """Invariants whose window was never open yet."""
+        names = [i.name for i in semantics.model.invariants]
+        self.judges = [_Judge(semantics, name, asked=name in properties) for name in names]
+        self._active = self.judges
+        """Those that have something left to find out."""
         self.initial = self._first()
 
     def _first(self) -> Packed | None:
@@ -180,7 +183,7 @@ class Search:
             steps.clear()
             waits.clear()
             effects.clear()
-        for judge in self._invariants:
+        for judge in self.judges:
             judge.forget()
 
     def unpack(self, state: Packed) -> State:
@@ -288,13 +291,11 @@ class Search:
         self._shared_number[shared] = len(self._shared)
         self._shared.append(shared)
         assert len(self._shared) <= SHARED_MASK, "more shared parts than any memory holds"
-        if self._closed:
-            opened = [name for name in self._closed if self.semantics.opens(name, shared)]
-            self.open.update(opened)
-            self._closed = [name for name in self._closed if name not in opened]
-        violated = [judge.name for judge in self._invariants if not judge.holds(shared)]
-        if violated:
-            self._invariants = [j for j in self._invariants if j.name not in violated]
+        violated = [judge.name for judge in self._active if judge.violated(shared)]
+        if violated or any(judge.open for judge in self._active if not judge.asked):
+            for judge in self._active:
+                judge.asked = judge.asked and judge.name not in violated
+            self._active = [j for j in self._active if j.asked or not j.open]
         return violated
 
     def _number(self, local: Local) -> int:

@@ -10,7 +10,6 @@ from pvcheck.lang import ast
 from pvcheck.lang.suggest import did_you_mean
 from pvcheck.source import Span
 
-
 MANY = 100
 """Errors of a file after which no more of its declarations are parsed apart."""
 HINTS = 20

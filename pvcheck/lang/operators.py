@@ -56,7 +56,7 @@ class Operators:
     ) -> tuple[Expr, Expr] | None:
         """Both operands; a literal without a type of its own takes the other's."""
         equality = expr.op in _EQUALITY
-        hint = None if equality else wanted
+        hint = wanted if isinstance(wanted, t.SetOf) else None
         if _untyped(expr.left) and not _untyped(expr.right):
             right = self._e.infer(expr.right, scope, hint)
             left = self._e.infer(expr.left, scope, _hint(right, equality)) if right else None
@@ -138,4 +138,4 @@ def _hint(other: Expr | None, equality: bool) -> t.Type | None:
         return None
     if equality and not isinstance(other.type, t.Optional | t.SetOf | t.ListOf):
         return t.Optional(other.type)
-    return other.type
+    return other.type if equality or isinstance(other.type, t.SetOf) else None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import interpreter
-from hypothesis import event, given, settings
+import pytest
+from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 from systems import check, instance, truth, violations
 
@@ -25,6 +26,7 @@ var l: list<T> = [] guarded by r;
 var y: 0..2 = 0 atomic;
 fn other(t: T): T = T(1 - int(t));
 """
+MOST_STATES = 1500
 TAIL = """
 invariant low: x < 2;
 when free(a): invariant apart(t: T): !(t in l) || y == 0;
@@ -81,7 +83,9 @@ def specifications(draw: Callable[[st.SearchStrategy[str]], str]) -> str:
 @given(specifications())
 def test_without_limits(text: str) -> None:
     what = instance(text, T=2)
-    expected = truth(what)
+    expected = truth(what, MOST_STATES)
+    assume(expected is not None)
+    assert expected is not None
 
     result = check(what)
 
@@ -99,7 +103,9 @@ def test_without_limits(text: str) -> None:
 @given(specifications(), st.none() | st.integers(0, 12), st.none() | st.integers(1, 60))
 def test_within_limits(text: str, depth: int | None, states: int | None) -> None:
     what = instance(text, T=2)
-    expected = truth(what)
+    expected = truth(what, MOST_STATES)
+    assume(expected is not None)
+    assert expected is not None
 
     result = check(what, limits=Limits(depth=depth, states=states))
 
@@ -121,10 +127,25 @@ def test_the_interpreter_reaches_as_many_states(text: str) -> None:
     what = instance(text, T=2)
 
     states, faults = reachable(what)
+    assume(states <= MOST_STATES)
 
     result = check(what)
     assert result.statistics.states == states
     assert {p for p in violations(result) if p in tuple(Fault)} == faults
+
+
+@pytest.mark.slow
+@settings(max_examples=2000, deadline=None)
+@given(specifications())
+def test_without_limits_at_length(text: str) -> None:
+    test_without_limits.hypothesis.inner_test(text)  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+@settings(max_examples=1000, deadline=None)
+@given(specifications(), st.none() | st.integers(0, 12), st.none() | st.integers(1, 60))
+def test_within_limits_at_length(text: str, depth: int | None, states: int | None) -> None:
+    test_within_limits.hypothesis.inner_test(text, depth, states)  # type: ignore[attr-defined]
 
 
 def reachable(what: Instance) -> tuple[int, set[str]]:
@@ -136,6 +157,8 @@ def reachable(what: Instance) -> tuple[int, set[str]]:
     seen = {todo[0].key()}
     faults: set[str] = set()
     for world in todo:
+        if len(seen) > MOST_STATES:
+            break
         for thread in range(len(what.threads)):
             for outcome in interpreter.outcomes(what, world, thread):
                 if isinstance(outcome, Fault):

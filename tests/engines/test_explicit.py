@@ -192,7 +192,9 @@ def test_depth_limit(depth: int) -> None:
 
 
 def test_a_depth_limit_beyond_the_last_state_is_not_met() -> None:
-    deep = truth(instance(COUNTER % 100)).depth
+    known = truth(instance(COUNTER % 100))
+    assert known is not None
+    deep = known.depth
 
     at = check(instance(COUNTER % 100), limits=Limits(depth=deep)).verdicts["i"]
     beyond = check(instance(COUNTER % 100), limits=Limits(depth=deep + 1)).verdicts["i"]

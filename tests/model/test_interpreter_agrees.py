@@ -96,7 +96,15 @@ def model_at(path: Path) -> Model:
 def test_on_a_specification(path: Path) -> None:
     model = model_at(path)
     for what in instances(model, names=[i.name for i in model.instances]):
-        agree_on_walks(what, walks=2, length=60)
+        agree_on_walks(what, walks=1, length=30)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted(SPECS.glob("*.pv")), ids=lambda p: p.stem)
+def test_on_a_specification_at_length(path: Path) -> None:
+    model = model_at(path)
+    for what in instances(model, names=[i.name for i in model.instances]):
+        agree_on_walks(what, walks=20, length=200, seed=1)
 
 
 EVERYTHING = """

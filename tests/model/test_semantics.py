@@ -331,5 +331,7 @@ def test_a_list_without_capacity_holds_one_of_each() -> None:
 
     result = run(text, I=3)
 
-    assert violations(result) == {"bounds": truth(what).shortest["bounds"]}
+    known = truth(what)
+    assert known is not None
+    assert violations(result) == {"bounds": known.shortest["bounds"]}
     assert "it holds at most 3" in trace(result, "bounds").why[0]
