@@ -503,13 +503,16 @@ def initial(instance: Instance) -> World:
             world.variables[(variable.name, *indices)] = value
     world.location = [FINISHED] * len(instance.threads)
     for thread, (family, _) in enumerate(instance.threads):
-        world = run(instance, world, thread, family.start, ())
+        try:
+            world = run(instance, world, thread, family.start, ())
+        except Stop:
+            world.location[thread] = -2
     return world
 
 
 def outcomes(instance: Instance, world: World, thread: int) -> Iterator[World | Fault]:
     """What each run of the thread's next step leads to, by choices."""
-    if world.location[thread] == FINISHED:
+    if world.location[thread] < 0:
         return
     block = instance.threads[thread][0].locations[world.location[thread]].code
     scripts: list[tuple[int, ...]] = [()]

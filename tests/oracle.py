@@ -234,6 +234,8 @@ class Oracle(Expressions):
                     raise Nowhere
             case ast.For(name=name, domain=domain):
                 left = self.collection(domain, scope, s.direction == "descending")
+                if isinstance(domain, ast.ListLiteral):
+                    self.fit(left, self.type_of(domain, self.types[id(point.body)]))
                 self.set_local(scope, "@" + name.text, left)
             case ast.Return(value=value):
                 procedure = self.called(way.node) if (way := point.frame) else None

@@ -63,7 +63,8 @@ class Places(Typing):
         self.is_visible = cache(self._is_visible)
         self.is_local_loop = cache(self._is_local_loop)
         self.variable = cache(self._variable)
-        self.jumped_back_to: set[Point] = set()
+        self.jumped_back_to: dict[Point, set[Point]] = {}
+        """Points after labels that a ``goto`` further down leads to, with the labels."""
         self.live = self.lives()
 
     def at(self, node: Any, index: int, up: Point | None) -> Point:
@@ -242,18 +243,22 @@ class Places(Typing):
 
     def _is_local_loop(self, point: Point) -> bool:
         """Whether it is the head of a loop that can go round by local work alone."""
-        todo, seen = [point] if self.is_head(point) else [], set[Point]()
+        loops = [p for p in self.jumped_back_to.get(point, ())]
+        if isinstance(point.node, ast.While | ast.For) and point.index == ANY_LEFT:
+            loops.append(point)
+        return any(self.comes_round(point, loop) for loop in loops)
+
+    def comes_round(self, point: Point, loop: Point) -> bool:
+        """Whether local work leads from a point back to it, inside the loop, or the label's block."""
+        todo, seen = [point], set[Point]()
         while todo:
             here = todo.pop()
             if not self.is_visible(here):
-                after = {p for p in map(self.settle, self.next(here)) if p is not None} - seen
+                ways = {p for p in map(self.settle, self.next(here)) if p is not None}
+                after = {p for p in ways if is_inside(p, loop)} - seen
                 seen |= after
                 todo += after
         return point in seen
-
-    def is_head(self, point: Point) -> bool:
-        loop = isinstance(point.node, ast.While | ast.For) and point.index == ANY_LEFT
-        return loop or point in self.jumped_back_to
 
     def lives(self) -> dict[Point, set[Key]]:
         """The locals that may still be read, at every point; also finds ``jumped_back_to``."""
@@ -266,9 +271,9 @@ class Places(Typing):
             after[point] = [p for p in map(self.settle, self.next(point)) if p is not None]
             todo += after[point]
             if isinstance(point.node, ast.Block) and isinstance(point.statement, ast.Goto):
-                for p in after[point]:
-                    if p.statement.span.start <= point.statement.span.start:
-                        self.jumped_back_to.add(p)
+                label = self.target(point.statement.label.text, point)
+                if label.statement.span.start < point.statement.span.start:
+                    self.jumped_back_to.setdefault(after[point][0], set()).add(label)
         live: dict[Point, set[Key]] = {p: set() for p in after}
         effects = {p: self.uses(p) for p in after}
         changed = True
@@ -338,3 +343,10 @@ def around(point: Point | None, kind: Any) -> Point | None:
     while point is not None and not isinstance(point.node, kind):
         point = point.up
     return point
+
+
+def is_inside(point: Point | None, loop: Point) -> bool:
+    """Whether a point is in the same loop or block as another."""
+    while point is not None and (point.node is not loop.node or point.up is not loop.up):
+        point = point.up
+    return point is not None

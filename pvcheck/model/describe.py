@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pvcheck.model.model import FINISHED, Location
+from pvcheck.model.model import Location
 from pvcheck.model.runtime import Note
 from pvcheck.model.semantics import Local, Outcome, Semantics, Shared, State, after
 from pvcheck.model.trace import Change, TraceStep, Waiter
@@ -13,9 +13,9 @@ from pvcheck.model.values import show
 
 
 def location(semantics: Semantics, local: Local, thread: int) -> Location | None:
-    """Where the thread is; ``None`` once it has finished."""
+    """Where the thread is; ``None`` if it has finished or cannot start."""
     family = semantics.instance.threads[thread][0]
-    return None if local[0] == FINISHED else family.locations[local[0]]
+    return None if local[0] < 0 else family.locations[local[0]]
 
 
 def held_locks(semantics: Semantics, shared: Shared, thread: int) -> tuple[str, ...]:

@@ -25,6 +25,8 @@ from pvcheck.source import Span
 Shared = tuple[Any, ...]
 Local = tuple[Any, ...]
 """The location, then the live locals by rising slot."""
+STUCK = -2
+"""The location of a thread that an ``assume`` keeps from starting: it never moves."""
 State = tuple[Shared, tuple[Local, ...]]
 
 
@@ -95,7 +97,7 @@ class Semantics:
 
     def outcomes(self, shared: Shared, local: Local, thread: int) -> list[Outcome]:
         """Every outcome of the thread's next step, by choices; none if it waits or has finished."""
-        if local[0] == FINISHED:
+        if local[0] < 0:
             return []
         at = self._steps[thread][local[0]]
         step = at.step
@@ -122,7 +124,7 @@ class Semantics:
         self, shared: Shared, local: Local, thread: int, choices: tuple[int, ...]
     ) -> tuple[Outcome, list[Note]] | None:
         """The outcome under these choices and what the step noted; ``None`` if there is no such."""
-        if local[0] == FINISHED:
+        if local[0] < 0:
             return None
         given = Choices(choices)
         try:
@@ -158,7 +160,7 @@ class Semantics:
 
     def want(self, shared: Shared, local: Local, thread: int) -> Want | None:
         """The lock that the thread is about to take or upgrade, whether it must wait or not."""
-        if local[0] == FINISHED:
+        if local[0] < 0:
             return None
         at = self._steps[thread][local[0]]
         if at.wanted is None:
@@ -188,11 +190,11 @@ class Semantics:
 
     def awaits(self, local: Local, thread: int) -> bool:
         """Whether the thread's next step begins with ``await``."""
-        return local[0] != FINISHED and self._steps[thread][local[0]].awaits
+        return local[0] >= 0 and self._steps[thread][local[0]].awaits
 
     def step_cells(self, local: Local, thread: int) -> tuple[int, ...]:
         """The cells that a thread's next step depends on or changes, and the lock order there."""
-        if local[0] == FINISHED:
+        if local[0] < 0:
             return ()
         start = self.layout.snapshot_start[thread]
         count = len(self.layout.snapshot_slots[self.instance.threads[thread][0].name])
@@ -300,8 +302,7 @@ class Semantics:
                 start = self._compiled.families[family.name].start
                 choices = Choices(())
                 result = start(*self._arguments[thread], shared, (), choices)
-                assert result is not None, "the start of a thread is deterministic"
-                shared, local, covered = result
+                shared, local, covered = (shared, (STUCK,), 0) if result is None else result
                 locals_.append(local)
                 self.initial_covered |= covered
                 self.initial_notes.append(choices.notes)

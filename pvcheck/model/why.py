@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pvcheck.model import describe, why_invariant
 from pvcheck.model.model import DEADLOCK, LOCK_ORDER
-from pvcheck.model.semantics import Semantics, State, StepFault, wait_forever
+from pvcheck.model.semantics import STUCK, Semantics, State, StepFault, wait_forever
 
 
 def lines(
@@ -47,6 +47,8 @@ def _standing(semantics: Semantics, state: State) -> list[str]:
         if thread in waits:
             waiter = describe.waiter(semantics, state, thread, waits[thread])
             result.append(f"{name} waits for {waiter.lock}, held by {_list(waiter.holders)}")
+        elif local[0] == STUCK:
+            result.append(f"{name} cannot start")
         elif at is not None:
             what = "waits" if semantics.awaits(local, thread) else "has no way to go on"
             result.append(f"{name} {what} at `{at.text}` ({semantics.model.where(at.span)})")

@@ -335,3 +335,20 @@ def test_a_list_without_capacity_holds_one_of_each() -> None:
     assert known is not None
     assert violations(result) == {"bounds": known.shortest["bounds"]}
     assert "it holds at most 3" in trace(result, "bounds").why[0]
+
+
+def test_a_thread_that_an_assumption_keeps_from_starting_never_moves() -> None:
+    text = """
+        system s;
+        var x: 0..1 = 0 atomic;
+        thread t { assume size(T) == 2; x = 1; }
+        thread u { while %s { x = 0; } }
+        sort T;
+        invariant i: x == 0;
+    """
+
+    assert violations(run(text % "true", T=2)) == {"i": 1}
+    assert violations(run(text % "true", T=1)) == {}
+    stuck = run(text % "false", T=1)
+    assert violations(stuck) == {"deadlock": 0}
+    assert trace(stuck, "deadlock").why == ("nobody can move", "t cannot start")
