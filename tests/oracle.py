@@ -234,8 +234,9 @@ class Oracle(Expressions):
                     raise Nowhere
             case ast.For(name=name, domain=domain):
                 left = self.collection(domain, scope, s.direction == "descending")
-                if isinstance(domain, ast.ListLiteral):
-                    self.fit(left, self.type_of(domain, self.types[id(point.body)]))
+                t_ = self.type_of(domain, self.types[id(point.body)])
+                if isinstance(t_, ast.ListType):
+                    self.fit(left, t_)
                 self.set_local(scope, "@" + name.text, left)
             case ast.Return(value=value):
                 procedure = self.called(way.node) if (way := point.frame) else None
@@ -361,26 +362,31 @@ class Oracle(Expressions):
             mine = scope.run.locals[scope.thread or 0]
             whole = mine.get(key)
             whole = self.first(known[root.name.text]) if key not in mine else whole
-            mine[key] = self.put(whole, steps, new, t, scope)
+            mine[key] = self.put(whole, steps, lambda old: self.fit(new(old), t), scope)
             return
         name, at, steps = self.shared_place(target, scope)
-        whole = self.put(scope.run.shared[name, at], steps, new, t, scope)
-        self.guard(name, at, scope, write=True)
+
+        def checked(old: Value) -> Value:
+            value = new(old)
+            self.guard(name, at, scope, write=True)
+            return self.fit(value, t)
+
+        whole = self.put(scope.run.shared[name, at], steps, checked, scope)
         scope.run.shared[name, at] = whole
 
     def put(
-        self, whole: Value, steps: list[Any], new: Callable[[Value], Value], t: Type, scope: Scope
+        self, whole: Value, steps: list[Any], new: Callable[[Value], Value], scope: Scope
     ) -> Value:
         """The value with the part at the end of ``steps`` replaced."""
         if not steps:
-            return self.fit(new(whole), t)
+            return new(whole)
         if isinstance(steps[0], ast.Name):
             names = [f.name for f in self.names[need(whole).struct].fields]
             i = names.index(steps[0])
-            part = self.put(whole.values[i], steps[1:], new, t, scope)
+            part = self.put(whole.values[i], steps[1:], new, scope)
             return whole._replace(values=(*whole.values[:i], part, *whole.values[i + 1 :]))
         i = need(self.value(steps[0], scope))
-        return whole.put(i, self.put(need(whole).at(i), steps[1:], new, t, scope))
+        return whole.put(i, self.put(need(whole).at(i), steps[1:], new, scope))
 
     def operate(self, s: ast.LockStatement, scope: Scope) -> None:
         t, locks, lock = scope.thread, scope.run.locks, self.lock(s.lock, scope)

@@ -161,7 +161,7 @@ class Expressions(Places):
             return self.parameters[name]
         function = self.names[name]
         inside = Scope(scope.run, scope.thread)
-        return self.fit(self.value(function.body, inside), function.result)
+        return self.given(self.value(function.body, inside), function.result)
 
     def judged(
         self, binders: tuple[ast.Binder, ...], where: Any, inside: Any, scope: Scope
@@ -201,7 +201,10 @@ class Expressions(Places):
             case "=>":
                 return not need(a) or need(self.value(e.right, scope))
         if e.op == "in":
-            return need(a) in self.collection(e.right, scope)
+            if a is None and scope.point is not None:
+                known = self.types[id(scope.point.body)]
+                self.given(a, self.of(self.type_of(e.right, known)))
+            return a in self.collection(e.right, scope)
         b = self.value(e.right, scope)
         match e.op:
             case "==" | "<=>":
@@ -238,8 +241,7 @@ class Expressions(Places):
                 return a * b
         if b == 0:
             raise Fault("bounds")
-        quotient = abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
-        return quotient if op == "/" else a - b * quotient
+        return a // b if op == "/" else a % b
 
     def element(self, sort: str, number: int) -> Element:
         if not 0 <= number < len(self.values(self.names[sort])):
@@ -276,15 +278,16 @@ class Expressions(Places):
             case ast.Struct(fields=parts):
                 by_name = {a.name.text: a.value for a in e.arguments if a.name}
                 order = [by_name[p.name.text] for p in parts] if by_name else given
-                values = [self.fit(self.value(v, scope), p.type) for p, v in zip(parts, order)]  # noqa: B905
+                pairs = zip(parts, order, strict=True)
+                values = [self.given(self.value(v, scope), p.type) for p, v in pairs]
                 return Record(name, tuple(values))
             case ast.Function(parameters=parameters, result=result, body=inside):
                 values = [
-                    self.fit(self.value(v, scope), p.type)
+                    self.given(self.value(v, scope), p.type)
                     for p, v in zip(parameters, given, strict=True)
                 ]
                 bound = {p.name.text: v for p, v in zip(parameters, values, strict=True)}
-                return self.fit(
+                return self.given(
                     self.value(inside, Scope(scope.run, scope.thread, None, bound)), result
                 )
             case ast.Sort() | ast.Alias() | ast.Enum() as declared:

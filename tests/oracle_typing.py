@@ -50,7 +50,8 @@ class Typing(Types):
                 case ast.Let(name=name, type=None, value=value):
                     called = self.called(n)
                     found = called.result if called else self.type_of(value, types)
-                    types[name.text] = self.resolved(found)
+                    found = self.resolved(found)
+                    types[name.text] = INT if isinstance(found, ast.RangeType) else found
                 case ast.Let(name=name, type=t):
                     types[name.text] = self.resolved(t)
                 case ast.Any(binder=ast.Binder(name=name, type=t, within=collection)):

@@ -166,19 +166,34 @@ class Types:
             case other:
                 return self.values(other)[0]
 
+    def given(self, value: Value, t: Type) -> Value:
+        """The value where a ``t`` is expected."""
+        optional = isinstance(self.resolved(t), ast.OptionalType) or t in (SNAPSHOT, NOTHING)
+        return value if optional else need(value)
+
     def fit(self, value: Value, t: Type) -> Value:
         """The value, stored as a ``t``."""
-        match t := self.resolved(t):
-            case "snapshot" | "none" | ast.OptionalType() if value is None:
-                return value
-            case ast.OptionalType(of=of):
-                return self.fit(value, of)
-        need(value)
-        if isinstance(t, ast.RangeType):
-            if not self.constant(t.low) <= value <= self.constant(t.high):
-                raise Fault("bounds")
-        elif isinstance(t, ast.ListType) and len(value) > self.capacity(t):
-            raise Fault("bounds")
+        t = self.resolved(t)
+        if self.given(value, t) is None:
+            return None
+        match self.plain(t):
+            case ast.RangeType(low=low, high=high):
+                if not self.constant(low) <= value <= self.constant(high):
+                    raise Fault("bounds")
+            case ast.ListType(of=of) as l:
+                if of != INT and len(value) > self.capacity(l):
+                    raise Fault("bounds")
+                for each in value:
+                    self.fit(each, of)
+            case ast.SetType(of=of):
+                for each in value:
+                    self.fit(each, of)
+            case ast.ArrayType(of=of):
+                for _, each in value.values:
+                    self.fit(each, of)
+            case ast.Struct(fields=parts):
+                for each, part in zip(value.values, parts, strict=True):
+                    self.fit(each, part.type)
         return value
 
     def elements_of(self, dimensions: Iterable[ast.Dimension]) -> list[tuple[Value, ...]]:

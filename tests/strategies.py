@@ -327,7 +327,11 @@ class Writer:
 
     def choice(self, at: Place) -> str:
         count = self.number(2, 3)
-        return "choose { " + " or ".join(f"{{ {self.block(at.inside())} }}" for _ in range(count)) + " }"
+        return (
+            "choose { "
+            + " or ".join(f"{{ {self.block(at.inside())} }}" for _ in range(count))
+            + " }"
+        )
 
     def any(self, at: Place) -> str:
         name, type_ = self.name("v"), self.pick(("S", "U", "int", "C", "bool"))
@@ -509,7 +513,9 @@ class Writer:
 
     # ---- the whole ------------------------------------------------------------------------------
 
-    def routine(self, kind: str, parameters: tuple[tuple[str, str], ...] = (), depth: int = 2) -> str:
+    def routine(
+        self, kind: str, parameters: tuple[tuple[str, str], ...] = (), depth: int = 2
+    ) -> str:
         inout = tuple(p for p in parameters if p[1] == "int")
         rest = tuple(p for p in parameters if p not in inout)
         at = Place(routine=kind, locals=inout, constant=rest, depth=depth)
@@ -540,7 +546,9 @@ class Writer:
         return "\n".join(lines) + "\n"
 
     def threads(self) -> Iterator[str]:
-        work = self.pick(("work(S(0));", "any c: S; work(c);", "choose { { rest(); } or { work(S(1)); } }"))
+        work = self.pick(
+            ("work(S(0));", "any c: S; work(c);", "choose { { rest(); } or { work(S(1)); } }")
+        )
         loop = self.pick(("%s", "%s", "while true { %s }"))
         if self.number(0, 2) == 0:
             mine = loop % work.replace("S(0)", "self")

@@ -53,7 +53,9 @@ class _Reader:
         elif not real.is_relative_to(self.root):
             hint = "imports stay inside the main file's directory, or --root"
             self._refuse(origin, Code.OUTSIDE_ROOT, "this file lies outside the root", hint)
-        elif real not in self._done and len(self._done) < MAX_FILES:
+        elif real not in self._done and len(self._done) == MAX_FILES:
+            self._refuse(origin, Code.TOO_LARGE, f"more than {MAX_FILES} files")
+        elif real not in self._done:
             self._done.add(real)
             self._read_new(path, real, origin)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pvcheck.diagnostics import Code, SpecError
+from pvcheck.diagnostics import Code, Diagnostic, Label, SpecError
 from pvcheck.lang import ast, core
 from pvcheck.lang.cut import StepTooLarge, cut, statements
 from pvcheck.lang.declarations import Declarations
@@ -26,6 +26,16 @@ def lower(tree: ast.Specification, sources: tuple[Source, ...]) -> Model:
     Raises:
         SpecError: with all errors that do not follow from others.
     """
+    try:
+        return _lower(tree, sources)
+    except RecursionError:
+        # Each declaration is of bounded depth, but not the chain of those that use each other.
+        message = "declarations use each other through too many levels"
+        too_deep = Diagnostic(Code.TOO_DEEP, message, Label(tree.span))
+        raise SpecError([too_deep], {s.name: s for s in sources}) from None
+
+
+def _lower(tree: ast.Specification, sources: tuple[Source, ...]) -> Model:
     by_name = {s.name: s for s in sources}
     errors = Errors()
     symbols = collect(tree, errors)

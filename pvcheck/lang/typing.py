@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from pvcheck.lang.expressions import Expressions
 
 
+MAX_PARTS = 1_000
+"""Of a type with all that it is made of."""
+MAX_DEPTH = 32
+"""Of the same."""
+
+
 class Types:
     """Resolves type expressions; each declared type once."""
 
@@ -90,7 +96,12 @@ class Types:
             return None
         if name.text not in self._known:
             self._open.append(name.text)
-            self._known[name.text] = self._define(declared)
+            type_ = self._define(declared)
+            if type_ is not None and _is_large(type_):
+                message = f"{name.text!r} has more than {MAX_PARTS} parts, or {MAX_DEPTH} levels"
+                self._errors.add(Code.TOO_LARGE, message, declared.name.span)
+                type_ = None
+            self._known[name.text] = type_
             self._open.pop()
         return self._known[name.text]
 
@@ -132,6 +143,22 @@ def _over(
     make: type[t.SetOf] | type[t.Optional], inner: t.Type | None
 ) -> t.SetOf | t.Optional | None:
     return None if inner is None else make(inner)
+
+
+def _is_large(type_: t.Type) -> bool:
+    """Whether it goes beyond the bounds; looks no further than needed."""
+    stack, parts = [(type_, 1)], 0
+    while stack:
+        part, depth = stack.pop()
+        parts += 1
+        if parts > MAX_PARTS or depth > MAX_DEPTH:
+            return True
+        match part:
+            case t.Struct(fields=fields):
+                stack += [(f, depth + 1) for _, f in fields]
+            case t.Optional(of) | t.SetOf(of) | t.ListOf(of) | t.ArrayOf(of=of):
+                stack.append((of, depth + 1))
+    return False
 
 
 def same(a: t.Type, b: t.Type) -> bool:

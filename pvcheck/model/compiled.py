@@ -26,6 +26,7 @@ from pvcheck.model.compile_model import (
 from pvcheck.model.footprint import footprint
 from pvcheck.model.model import ThreadFamily
 from pvcheck.model.program import Program
+from pvcheck.model.values import TooLarge
 from pvcheck.model.walk import nodes
 
 Function = Callable[..., Any]
@@ -81,6 +82,13 @@ def compile_instance(program: Program) -> Compiled:
     Raises:
         TooLarge: a type that is enumerated has too many values, or code nests too deeply.
     """
+    try:
+        return _compile(program)
+    except RecursionError as error:
+        raise TooLarge("an expression or statement is nested too deeply") from error
+
+
+def _compile(program: Program) -> Compiled:
     model = program.instance.model
     compile_guards(program)
     texts = [compile_initial(program), compile_invariants(program)]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import interpreter
 import pytest
+from everything import EVERYTHING
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 from systems import check, instance, truth, violations
@@ -167,3 +168,13 @@ def reachable(what: Instance) -> tuple[int, set[str]]:
                     seen.add(outcome.key())
                     todo.append(outcome)
     return len(seen), faults
+
+
+def test_as_many_states_as_the_definition_where_everything_is_used() -> None:
+    what = instance(EVERYTHING, I=2, T=1)
+    expected = truth(what)
+    assert expected is not None
+
+    found = check(what).statistics
+
+    assert (found.states, found.transitions) == (expected.states, expected.transitions)
