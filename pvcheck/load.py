@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pvcheck.diagnostics import Code, Diagnostic, Label, SpecError, UsageError
-from pvcheck.lang import ast
+from pvcheck.lang import ast, lower
 from pvcheck.lang.edit import apply_mutant, mutants_of
 from pvcheck.lang.imports import read_all
 from pvcheck.lang.instances import MAX_SIZE
-from pvcheck.lang.lower import lower
 from pvcheck.lang.suggest import did_you_mean
 from pvcheck.model.constant import NotConstant, Number, evaluate
 from pvcheck.model.instance import Instance
@@ -37,6 +36,18 @@ class Specification:
     sources: tuple[Source, ...]
 
     @property
+    def counts(self) -> dict[str, int]:
+        """How many declarations of each kind that a summary names."""
+        all_of = self.tree.declarations
+        return {
+            "op": sum(isinstance(d, ast.Procedure) and d.operation for d in all_of),
+            "lock class": sum(isinstance(d, ast.Lock) for d in all_of),
+            "invariant": sum(isinstance(d, ast.Invariant) for d in all_of),
+            "instance": sum(isinstance(d, ast.Instance) for d in all_of),
+            "mutant": sum(isinstance(d, ast.Mutant) for d in all_of),
+        }
+
+    @property
     def mutants(self) -> tuple[MutantDeclaration, ...]:
         return tuple(map(_mutant, mutants_of(self.tree).values()))
 
@@ -50,6 +61,15 @@ def read(path: Path, root: Path | None = None) -> Specification:
     """
     tree, sources = read_all(path, root or path.parent)
     return Specification(tree, sources)
+
+
+def check(specification: Specification) -> None:
+    """Return if names and types are right, those in mutants too.
+
+    Raises:
+        SpecError: the specification is rejected.
+    """
+    lower.check(specification.tree, specification.sources)
 
 
 def load(path: Path, *, root: Path | None = None, mutant: str | None = None) -> Model:
@@ -71,7 +91,7 @@ def model_of(specification: Specification, mutant: str | None = None) -> Model:
         if mutant not in known:
             raise UsageError(f"no mutant {mutant!r}", did_you_mean(mutant, known))
         tree = apply_mutant(tree, known[mutant], {s.name: s for s in sources})
-    return lower(tree, sources)
+    return lower.lower(tree, sources)
 
 
 def mutants(path: Path, root: Path | None = None) -> tuple[MutantDeclaration, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from oracle_expressions import NOBODY, Expressions, Lock, Run, Scope
 from oracle_places import ANY_LEFT, JUDGE, Point
-from oracle_values import Fault, Snapshot, Type, Value, need, path
+from oracle_values import Fault, Snapshot, Value, need, path
 
 from pvcheck.lang import ast
 
@@ -228,10 +228,12 @@ class Oracle(Expressions):
             case ast.Choose():
                 return ways[run.choose(len(ways))]
             case ast.Any(binder=binder, where=where):
-                values = self.range_of(binder, scope)
+                values = []
+                for value in dict.fromkeys(self.range_of(binder, scope)):
+                    self.set_local(scope, binder.name.text, value)
+                    if where is None or need(self.value(where, scope)):
+                        values.append(value)
                 self.set_local(scope, binder.name.text, values[run.choose(len(values))])
-                if where is not None and not need(self.value(where, scope)):
-                    raise Nowhere
             case ast.For(name=name, domain=domain):
                 left = self.collection(domain, scope, s.direction == "descending")
                 t_ = self.type_of(domain, self.types[id(point.body)])
@@ -357,21 +359,21 @@ class Oracle(Expressions):
         known = self.types[id(scope.point.body)]
         t = self.type_of(target, known)
         root, steps = path(target)
+
+        def stored(old: Value) -> Value:
+            return self.fit(new(old), t)
+
         if root.name.text in known:
             key = self.variable(scope.point, root.name.text)
             mine = scope.run.locals[scope.thread or 0]
             whole = mine.get(key)
             whole = self.first(known[root.name.text]) if key not in mine else whole
-            mine[key] = self.put(whole, steps, lambda old: self.fit(new(old), t), scope)
+            mine[key] = self.put(whole, steps, stored, scope)
             return
         name, at, steps = self.shared_place(target, scope)
 
-        def checked(old: Value) -> Value:
-            value = new(old)
-            self.guard(name, at, scope, write=True)
-            return self.fit(value, t)
-
-        whole = self.put(scope.run.shared[name, at], steps, checked, scope)
+        self.guard(name, at, scope, write=True)
+        whole = self.put(scope.run.shared[name, at], steps, stored, scope)
         scope.run.shared[name, at] = whole
 
     def put(

@@ -178,7 +178,7 @@ class Expressions(Places):
     def range_of(self, binder: ast.Binder, scope: Scope) -> list[Value]:
         if binder.type is not None:
             return self.values(binder.type)
-        return list(dict.fromkeys(self.collection(binder.within, scope)))
+        return list(self.collection(binder.within, scope))
 
     def collection(self, e: Any, scope: Scope, descending: bool = False) -> tuple[Value, ...]:
         if isinstance(e, ast.Reference) and e.name.text not in scope.bound:

@@ -188,7 +188,8 @@ class Places(Typing):
         match point.node:
             case ast.For(domain=domain, direction=None) if point.index == TAKE:
                 t = self.type_of(domain, self.types[id(point.body)])
-                return isinstance(t, ast.SetType | ast.Sort) and self.is_unordered(t)
+                of = t.of if isinstance(t, ast.SetType) else t
+                return not isinstance(t, ast.ListType) and self.is_unordered(of)
             case ast.Block():
                 return isinstance(point.statement, ast.Choose | ast.Any)
         return False
@@ -249,7 +250,7 @@ class Places(Typing):
         return any(self.comes_round(point, loop) for loop in loops)
 
     def comes_round(self, point: Point, loop: Point) -> bool:
-        """Whether local work leads from a point back to it, inside the loop, or the label's block."""
+        """Whether local work leads from a point back to it inside a loop, or a label's block."""
         todo, seen = [point], set[Point]()
         while todo:
             here = todo.pop()

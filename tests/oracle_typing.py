@@ -135,11 +135,8 @@ class Typing(Types):
         return BOOL
 
     def is_unordered(self, t: Type) -> bool:
-        match self.resolved(t):
-            case ast.SetType(of=of) | ast.OptionalType(of=of):
-                return self.is_unordered(of)
-            case ast.Struct(fields=parts):
-                return any(self.is_unordered(f.type) for f in parts)
-            case ast.Sort(ordered=ordered):
-                return not ordered
-        return False
+        """Whether a loop over the elements of this type takes them in any order."""
+        t = self.resolved(t)
+        if isinstance(t, ast.Sort):
+            return not t.ordered
+        return not (t in (BOOL, INT) or isinstance(t, ast.RangeType | ast.Enum))

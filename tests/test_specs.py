@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -70,12 +71,57 @@ def test_nothing_is_vacuous_over_the_default_instances() -> None:
 
 
 BY_HAND = {
-    "bump forgotten": ("state.pv", "{ remove(pvh[r], e); bump(pvh_gen[r]); }", "{ remove(pvh[r], e); }"),
+    "lock not taken": (
+        "pmap/map_side.pv",
+        "take_lock:\n  change_pv_list_lock(p, held);",
+        "",
+        ("one_page", "race", "pv_list[0] is written without holding pv[0]"),
+    ),
+    "generation of the 2M list not changed": (
+        "pmap/state.pv",
+        "{ remove(pvh[r], e); bump(pvh_gen[r]); }",
+        "{ remove(pvh[r], e); }",
+        ("run_of_one", "none-access", "the value is none"),
+    ),
+    "successor of a list element used after a demotion": (
+        "pmap/page_side.pv",
+        "rescan:\n      goto retry;",
+        "",
+        ("run_of_one", "empty-list", "not in the list"),
+    ),
+    "wrong order": (
+        "pmap/page_side.pv",
+        "if !try pmap[m] {\n      let pvh_seen = snapshot(pvh_gen[run(p)]);",
+        "acquire pmap[m];\n    if false {\n      let pvh_seen = snapshot(pvh_gen[run(p)]);",
+        ("one_page", "deadlock", "waits for"),
+    ),
+    "entry not freed": (
+        "pmap/map_side.pv",
+        "free:\n  free_pv_entry(m, v);",
+        "",
+        ("one_page", "accounted", "accounted"),
+    ),
 }
+"""What somebody may get wrong: file, text, new text; instance, property, a part of the explanation."""
 
 
 @pytest.mark.parametrize("bug", BY_HAND)
-def test_bug_made_by_hand_is_found(
+def test_bug_made_by_hand_is_found_and_explained(
     bug: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main is not None
+    file, old, new, (instance, violated, explanation) = BY_HAND[bug]
+    copy = tmp_path / "specs"
+    shutil.copytree(SPECS, copy)
+    (copy / "mutants" / "obm.pv").write_text("")
+    text = (copy / file).read_text()
+    assert old in text
+    (copy / file).write_text(text.replace(old, new))
+    monkeypatch.chdir(tmp_path)
+
+    status = main(["verify", "specs/obm.pv", "--instance", instance])
+
+    out = capsys.readouterr().out
+    assert status == 1
+    assert f"{violated} VIOLATED" in " ".join(out.split())
+    assert explanation in out
+    assert list((tmp_path / "counterexamples").iterdir())

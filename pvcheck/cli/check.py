@@ -9,7 +9,7 @@ from pvcheck.cli import options
 from pvcheck.cli.console import Console
 from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.cli.failure import report
-from pvcheck.load import model_of, read
+from pvcheck.load import check, model_of, read
 from pvcheck.report.run_text import plural
 
 
@@ -36,18 +36,15 @@ def _check(spec: Path, args: argparse.Namespace, console: Console) -> ExitStatus
     # Caught here, so that the errors of the other files are shown too.
     try:
         specification = read(spec, args.root)
-        model = model_of(specification)
+        check(specification)
         for mutant in specification.mutants if args.mutants else ():
             model_of(specification, mutant.name)
     except Exception as error:
         return report(error, console)
     counts = [
-        plural(len(model.operations), "op"),
-        plural(len(model.locks), "lock class"),
-        plural(len(model.invariants), "invariant"),
-        plural(len(model.instances), "instance"),
+        plural(number, what)
+        for what, number in specification.counts.items()
+        if number or what != "mutant"
     ]
-    if specification.mutants:
-        counts.append(plural(len(specification.mutants), "mutant"))
     console.out.write(f"{spec}: ok, {', '.join(counts)}\n")
     return ExitStatus.OK

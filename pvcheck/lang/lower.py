@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from pvcheck.diagnostics import Code, Diagnostic, Label, SpecError
 from pvcheck.lang import ast, core
@@ -26,18 +27,50 @@ def lower(tree: ast.Specification, sources: tuple[Source, ...]) -> Model:
     Raises:
         SpecError: with all errors that do not follow from others.
     """
+    by_name = {s.name: s for s in sources}
+    declarations, procedures = _checked(tree, by_name)
+    errors = Errors()
+    with _bounded_depth(tree, by_name):
+        threads, executed = _threads(declarations, procedures, by_name, errors)
+    if errors.found:
+        raise SpecError(errors.found, by_name)
+    return declarations.model(sources, threads, executed)
+
+
+def check(tree: ast.Specification, sources: tuple[Source, ...]) -> None:
+    """Return if names and types are right; much quicker than making the model.
+
+    Raises:
+        SpecError: with all errors that do not follow from others.
+    """
+    _checked(tree, {s.name: s for s in sources})
+
+
+def _checked(
+    tree: ast.Specification, sources: Mapping[str, Source]
+) -> tuple[Declarations, Mapping[str, core.Procedure]]:
+    errors = Errors()
+    with _bounded_depth(tree, sources):
+        result = _check(tree, errors)
+    if errors.found:
+        raise SpecError(errors.found, sources)
+    return result
+
+
+@contextmanager
+def _bounded_depth(tree: ast.Specification, sources: Mapping[str, Source]) -> Iterator[None]:
+    """Each declaration is of bounded depth, but not the chain of those that use each other."""
     try:
-        return _lower(tree, sources)
+        yield
     except RecursionError:
-        # Each declaration is of bounded depth, but not the chain of those that use each other.
         message = "declarations use each other through too many levels"
         too_deep = Diagnostic(Code.TOO_DEEP, message, Label(tree.span))
-        raise SpecError([too_deep], {s.name: s for s in sources}) from None
+        raise SpecError([too_deep], sources) from None
 
 
-def _lower(tree: ast.Specification, sources: tuple[Source, ...]) -> Model:
-    by_name = {s.name: s for s in sources}
-    errors = Errors()
+def _check(
+    tree: ast.Specification, errors: Errors
+) -> tuple[Declarations, Mapping[str, core.Procedure]]:
     symbols = collect(tree, errors)
     expressions = Expressions(symbols, Types(symbols, errors), errors)
     declarations = Declarations(expressions)
@@ -50,12 +83,7 @@ def _lower(tree: ast.Specification, sources: tuple[Source, ...]) -> Model:
                 procedures[declared.name.text] = checked
     report_recursion(symbols, errors)
     _check_mutants(tree, expressions)
-    if errors.found:
-        raise SpecError(errors.found, by_name)
-    threads, executed = _threads(declarations, procedures, by_name, errors)
-    if errors.found:
-        raise SpecError(errors.found, by_name)
-    return declarations.model(sources, threads, executed)
+    return declarations, procedures
 
 
 def _check_mutants(tree: ast.Specification, expressions: Expressions) -> None:

@@ -300,14 +300,15 @@ class Statements(Calls):
         domain = self._for_domain(statement.domain)
         if domain is None:
             return ()
-        is_list = domain.within is not None and isinstance(domain.within.type, t.ListOf)
+        list_type = None if domain.within is None else domain.within.type
+        is_list = isinstance(list_type, t.ListOf)
         ordered = not isinstance(domain.type, t.Sort) or domain.type.ordered
         simple = isinstance(domain.type, t.Sort | t.Enum | t.Int | t.Bool)
         if statement.direction is not None and (is_list or not (ordered and simple)):
             message = f"{domain.type} has no order" if not is_list else "a list has its own order"
             self._errors.add(Code.NOT_ORDERED, message, statement.domain.span)
             return ()
-        rest_type = t.ListOf(domain.type) if is_list else t.SetOf(domain.type)
+        rest_type = list_type if isinstance(list_type, t.ListOf) else t.SetOf(domain.type)
         with self._scope.block():
             rest = self._scope.hidden(f"rest of {statement.name.text}", rest_type)
             local = self._scope.local(statement.name, domain.type)

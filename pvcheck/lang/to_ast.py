@@ -14,11 +14,46 @@ from pvcheck.lang import ast
 from pvcheck.source import Span
 
 RESERVED = frozenset(
-    (
-        "acquire any ascending assert assume atomic await bool break choose continue count"
-        " descending downgrade else exists false for forall goto guarded if in inout let none only"
-        " or read release return self true try upgrade where while write"
-    ).split()
+    [
+        "acquire",
+        "any",
+        "ascending",
+        "assert",
+        "assume",
+        "atomic",
+        "await",
+        "bool",
+        "break",
+        "choose",
+        "continue",
+        "count",
+        "descending",
+        "downgrade",
+        "else",
+        "exists",
+        "false",
+        "for",
+        "forall",
+        "goto",
+        "guarded",
+        "if",
+        "in",
+        "inout",
+        "let",
+        "none",
+        "only",
+        "or",
+        "read",
+        "release",
+        "return",
+        "self",
+        "true",
+        "try",
+        "upgrade",
+        "where",
+        "while",
+        "write",
+    ]
 )
 """Words that cannot be names, since they could not be told from names everywhere."""
 

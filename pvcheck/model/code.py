@@ -10,8 +10,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from pvcheck.model.expr import Domain, Expr
-from pvcheck.model.expr import LockRef as LockRef
+from pvcheck.model.expr import Domain, Expr, LockRef
 from pvcheck.model.types import Type
 from pvcheck.source import Span
 

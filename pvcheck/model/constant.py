@@ -13,6 +13,10 @@ class NotConstant(Exception):
     """The expression has no value: it divides by zero, or a size is not known."""
 
 
+LIMIT = 10**18
+"""Of the absolute value: products of products would take all the memory there is."""
+
+
 def evaluate(expr: Expr, sizes: Mapping[str, int], parameters: Mapping[str, Number]) -> Number:
     """The value of ``expr`` over numbers, parameters and sizes.
 
@@ -31,7 +35,10 @@ def evaluate(expr: Expr, sizes: Mapping[str, int], parameters: Mapping[str, Numb
                 raise NotConstant(f"{sort} has no size")
             return sizes[sort]
         case Apply(op, args) if op in _OPS:
-            return _OPS[op](*(evaluate(a, sizes, parameters) for a in args))
+            value = _OPS[op](*(evaluate(a, sizes, parameters) for a in args))
+            if abs(value) > LIMIT:
+                raise NotConstant("the number is too large")
+            return value
     raise NotConstant("not a number")
 
 

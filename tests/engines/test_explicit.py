@@ -350,3 +350,22 @@ def test_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [u["states"] for u in watcher.updates] == sorted(u["states"] for u in watcher.updates)
     assert all(u["frontier"] >= 0 for u in watcher.updates)
     assert watcher.updates[-1]["frontier"] == 0
+
+
+def test_readers_do_not_wait_for_readers() -> None:
+    text = """
+        system readers;
+        lock a: rw; lock b: rw;
+        order a < b;
+        thread one { acquire read a; acquire read b; release b; release a; }
+        thread two { acquire read b; acquire %s a; release a; release b; }
+    """
+
+    result = run(text % "read")
+    known = truth(instance(text % "read"))
+
+    assert known is not None
+    assert violations(result) == known.shortest == {"lock-order": 1}
+    assert result.coverage.contended == frozenset()
+    assert violations(run(text % "write")) == {"lock-order": 1}
+    assert run(text % "write").coverage.contended == {"a"}
