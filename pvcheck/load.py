@@ -15,7 +15,7 @@ from pvcheck.lang.suggest import did_you_mean
 from pvcheck.model.constant import NotConstant, Number, evaluate
 from pvcheck.model.instance import Instance
 from pvcheck.model.model import InstanceDeclaration, Model
-from pvcheck.model.types import Bool
+from pvcheck.model.types import Bool, Int, Type
 from pvcheck.source import Source
 
 
@@ -155,7 +155,11 @@ def _instance(model: Model, declared: InstanceDeclaration, settings: Mapping[str
             message = f"{parameter.name} has no value in {declared.name}: {e}"
             errors.append(Diagnostic(Code.BAD_VALUE, message, Label(parameter.span)))
             continue
-        parameters[parameter.name] = values.get(parameter.name, default)
+        value = values.get(parameter.name, default)
+        if not _fits(value, parameter.type, sizes, parameters):
+            message = f"{parameter.name} is {value} in {declared.name}, outside of its range"
+            errors.append(Diagnostic(Code.BAD_VALUE, message, Label(parameter.span)))
+        parameters[parameter.name] = value
     for sort in model.sorts:
         name = sort.type.name
         if sort.size is None and name not in sizes:
@@ -175,6 +179,19 @@ def _instance(model: Model, declared: InstanceDeclaration, settings: Mapping[str
     if errors:
         raise SpecError(errors, model.source)
     return Instance(model, declared.name, sizes, parameters, declared.only)
+
+
+def _fits(
+    value: Number, type_: Type, sizes: Mapping[str, int], parameters: Mapping[str, Number]
+) -> bool:
+    """Whether the value is in the declared range; a range that cannot be computed has no values."""
+    if not isinstance(type_, Int) or type_.low is None or type_.high is None:
+        return True
+    try:
+        low, high = (evaluate(e, sizes, parameters) for e in (type_.low, type_.high))
+    except NotConstant:
+        return False
+    return low <= value <= high
 
 
 def _setting(model: Model, name: str, text: str) -> Number:

@@ -320,8 +320,11 @@ class Oracle(Expressions):
                 assert name.text == "bump"
                 self.bump(place.value, scope)
             case ast.Call(call=ast.Apply(name=name, arguments=(place, element))):
-                e = self.value(element.value, scope)
-                self.assign(place.value, lambda old: self.changed(name.text, old, e), scope)
+                self.assign(
+                    place.value,
+                    lambda old: self.changed(name.text, old, self.value(element.value, scope)),
+                    scope,
+                )
 
     def changed(self, how: str, old: Value, e: Value) -> Value:
         """A list or set after the change."""
@@ -371,7 +374,6 @@ class Oracle(Expressions):
             mine[key] = self.put(whole, steps, stored, scope)
             return
         name, at, steps = self.shared_place(target, scope)
-
         self.guard(name, at, scope, write=True)
         whole = self.put(scope.run.shared[name, at], steps, stored, scope)
         scope.run.shared[name, at] = whole

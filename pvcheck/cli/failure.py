@@ -9,6 +9,7 @@ from pvcheck.cli import options
 from pvcheck.cli.console import Console
 from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.diagnostics import SpecError, UsageError, render
+from pvcheck.model.values import TooLarge
 from pvcheck.report.trace_file import TraceFileError
 
 _SHOWN = 100
@@ -28,7 +29,7 @@ def report(error: Exception, console: Console) -> ExitStatus:
             console.err.write(f"error: {message}\n")
             if hint is not None:
                 console.err.write(f"  hint: {hint}\n")
-        case TraceFileError():
+        case TraceFileError() | TooLarge():
             console.err.write(f"error: {error}\n")
         case OSError():
             console.err.write(f"error: {_reason(error)}\n")

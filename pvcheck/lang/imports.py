@@ -111,10 +111,10 @@ def _text(path: Path) -> str:
     if len(data) > MAX_FILE_BYTES:
         raise _NotText(Code.FILE_TOO_LARGE, f"larger than {MAX_FILE_BYTES:,} bytes")
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as e:
         message = f"not UTF-8 text: byte {e.start} is 0x{data[e.start]:02x}"
         raise _NotText(Code.NOT_TEXT, message) from None
     if "\0" in text:
         raise _NotText(Code.NOT_TEXT, f"not text: byte {text.index(chr(0))} is 0")
-    return text
+    return text.replace("\r\n", "\n").replace("\r", "\n")

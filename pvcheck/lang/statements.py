@@ -10,6 +10,7 @@ from pvcheck.lang import ast, core
 from pvcheck.lang.accesses import NOTHING, ONE_LOCK_FREE, total
 from pvcheck.lang.calls import Calls
 from pvcheck.lang.expressions import Expressions
+from pvcheck.lang.returns import falls_through
 from pvcheck.lang.scope import Scope
 from pvcheck.model import types as t
 from pvcheck.model.code import (
@@ -49,6 +50,10 @@ def check_procedure(
                 expressions.errors.add(Code.NOT_HERE, message, parameter.span)
             scope.local(parameter.name, type_)
             parameters.append((parameter.name.text, type_, parameter.inout))
+    if result is not None and falls_through(declared.body):
+        message = f"{declared.name.text} may come to its end without a value"
+        hint = f"it returns a {result}: end with 'return'"
+        expressions.errors.add(Code.NO_VALUE, message, declared.name.span, hint=hint)
     statements = Statements(declared, expressions, scope, result)
     body = statements.block(declared.body)
     return core.Procedure(

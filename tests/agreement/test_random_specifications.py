@@ -28,7 +28,7 @@ from pvcheck.source import Source
 
 MOST_STATES = 3_000
 QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
-FEW = settings(QUIET, max_examples=40, derandomize=True)
+FEW = settings(QUIET, max_examples=30, derandomize=True)
 MANY = settings(QUIET, max_examples=10_000)
 
 
