@@ -47,7 +47,8 @@ class Oracle(Expressions):
         parameters: Mapping[str, Value],
         only: tuple[str, ...] | None,
     ) -> None:
-        super().__init__(tree, sizes, parameters, only)
+        super().__init__(tree, sizes, parameters)
+        self.only = only
         self.invariants = [d for d in tree.declarations if isinstance(d, ast.Invariant)]
         self.after: set[tuple[str, str]] = set()
         """Pairs of lock classes, the later one first."""
@@ -271,8 +272,7 @@ class Oracle(Expressions):
         return 0
 
     def enter(self, point: Point, procedure: ast.Procedure, scope: Scope) -> Point | None:
-        ways = self.next(point)
-        if not ways:
+        if procedure.operation and self.only is not None and procedure.name.text not in self.only:
             raise Nowhere
         inner, mine = point.depth + 1, scope.run.locals[scope.thread or 0]
         values = {}
@@ -282,7 +282,7 @@ class Oracle(Expressions):
         mine |= values
         if procedure.operation:
             mine[inner, "@held"] = self.holding(scope)
-        return ways[0]
+        return self.next(point)[0]
 
     def leave(self, call: Point, scope: Scope) -> None:
         procedure, mine = self.called(call.node), scope.run.locals[scope.thread or 0]

@@ -55,10 +55,8 @@ class Places(Typing):
         tree: ast.Specification,
         sizes: Mapping[str, int],
         parameters: Mapping[str, Value],
-        only: tuple[str, ...] | None,
     ) -> None:
         super().__init__(tree, sizes, parameters)
-        self.only = only
         self.places: dict[tuple[int, int, Point | None], Point] = {}
         self.is_visible = cache(self._is_visible)
         self.is_local_loop = cache(self._is_local_loop)
@@ -94,7 +92,7 @@ class Places(Typing):
                     return point
         return None
 
-    def next(  # noqa: C901 (only dispatches)
+    def next(
         self, point: Point
     ) -> list[Point | None]:
         """Where it can go on after the statement at a point."""
@@ -130,8 +128,6 @@ class Places(Typing):
         procedure = self.called(statement)
         if procedure is None:
             return [following]
-        if procedure.operation and self.only is not None and procedure.name.text not in self.only:
-            return []
         return [self.at(procedure.body, 0, self.at(statement, 0, following))]
 
     def target(self, label: str, point: Point | None) -> Point:

@@ -50,8 +50,7 @@ class Typing(Types):
                 case ast.Let(name=name, type=None, value=value):
                     called = self.called(n)
                     found = called.result if called else self.type_of(value, types)
-                    found = self.resolved(found)
-                    types[name.text] = INT if isinstance(found, ast.RangeType) else found
+                    types[name.text] = self.resolved(found)
                 case ast.Let(name=name, type=t):
                     types[name.text] = self.resolved(t)
                 case ast.Any(binder=ast.Binder(name=name, type=t, within=collection)):
@@ -82,7 +81,7 @@ class Typing(Types):
                     case ast.Parameter():
                         return BOOL if isinstance(self.parameters[name.text], bool) else INT
                     case ast.Function(result=result):
-                        return self.resolved(result)
+                        return unbounded(self.resolved(result))
                     case ast.Variable(type=t):
                         return self.resolved(t)
                     case d:
@@ -125,7 +124,7 @@ class Typing(Types):
                 a, b = self.type_of(then, locals_), self.type_of(otherwise, locals_)
                 if NOTHING in (a, b):
                     return ast.OptionalType(self.plain(b if a == NOTHING else a), span=e.span)
-                return b if isinstance(b, ast.OptionalType) else a
+                return unbounded(b if isinstance(b, ast.OptionalType) else a)
             case ast.ListLiteral(elements=elements):
                 return ast.ListType(self.type_of(elements[0], locals_), None, span=e.span)
             case ast.SetLiteral(elements=elements):
@@ -140,3 +139,8 @@ class Typing(Types):
         if isinstance(t, ast.Sort):
             return not t.ordered
         return not (t in (BOOL, INT) or isinstance(t, ast.RangeType | ast.Enum))
+
+
+def unbounded(t: Type) -> Type:
+    """The type of a computed integer."""
+    return INT if isinstance(t, ast.RangeType) else t

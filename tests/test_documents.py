@@ -11,7 +11,7 @@ from documents import Example, examples, outcome, sections, wrong_mutants
 from pvcheck.diagnostics import Code
 from pvcheck.lang.parse import _lark
 from pvcheck.lang.symbols import BUILT_IN as FUNCTIONS
-from pvcheck.lang.to_ast import RESERVED
+from pvcheck.lang.symbols import RESERVED
 from pvcheck.model.model import BUILT_IN as PROPERTIES
 
 DIAGNOSTICS = examples("diagnostics.md")

@@ -119,8 +119,8 @@ BY_HAND = {
     ),
     "entry not freed": (
         "pmap/map_side.pv",
-        "free:\n  free_pv_entry(m, v);",
-        "",
+        "  pv_unlink(old.page, PvEntry(m, v));\n  free_pv_entry(m, v);",
+        "  pv_unlink(old.page, PvEntry(m, v));",
         ("one_page", "accounted", "accounted"),
     ),
 }

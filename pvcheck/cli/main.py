@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import NoReturn
 
 from pvcheck.cli import check, explain, options, trace, verify
 from pvcheck.cli.console import Console
 from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.cli.failure import report
 from pvcheck.cli.signals import Interruption
+from pvcheck.report.columns import printable
 
 _COMMANDS = (verify, check, trace, explain)
 
@@ -43,8 +45,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(interruption.status or status)
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="pvcheck",
         description="Checks locking protocols of kernels, written as .pv specifications.",
         epilog=_STATUSES,

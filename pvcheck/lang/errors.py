@@ -11,9 +11,7 @@ from pvcheck.lang.suggest import did_you_mean
 from pvcheck.source import Span
 
 MANY = 100
-"""Errors of a file after which no more of its declarations are parsed apart."""
-HINTS = 20
-"""Errors after which no more hints are looked for: that takes longer the more names there are."""
+"""Errors after which it takes too long to parse more declarations apart, and to look for hints."""
 
 
 @dataclass
@@ -33,5 +31,5 @@ class Errors:
         self.found.append(Diagnostic(code, message, Label(span, remark), related, hint))
 
     def unknown(self, what: str, name: ast.Name, known: Iterable[str], code: Code) -> None:
-        hint = did_you_mean(name.text, known) if len(self.found) < HINTS else None
+        hint = did_you_mean(name.text, known) if len(self.found) < MANY else None
         self.add(code, f"no {what} {name.text!r}", name.span, "not declared", hint=hint)

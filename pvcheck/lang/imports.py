@@ -65,7 +65,7 @@ class _Reader:
             text = _text(real)
         except OSError as e:
             if origin.statement is None:
-                raise
+                raise OSError(e.errno, e.strerror, name) from e
             self._refuse(origin, Code.MISSING_IMPORT, f"cannot read {name!r}: {e.strerror}")
             return
         except _NotText as e:

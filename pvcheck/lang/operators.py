@@ -117,7 +117,8 @@ class Operators:
         then = self._e.infer(expr.then, scope, wanted)
         if condition is None or then is None:
             return None
-        type_ = wanted or then.type
+        # The range of one side says nothing about the other.
+        type_ = wanted or (t.INT if isinstance(then.type, t.Int) else then.type)
         otherwise = self._e.typed(expr.otherwise, type_, scope)
         first = self._e.coerce(then, type_, expr.then.span)
         if otherwise is None or first is None:

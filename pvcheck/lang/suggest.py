@@ -12,5 +12,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     return f"did you mean {close[0]!r}?" if close else None
 
 
-_LOOKED_AT = 2_000
+_LOOKED_AT = 500
 """Names; to compare takes time."""

@@ -63,6 +63,50 @@ BUILT_IN = frozenset(
 )
 """Names with a fixed meaning in calls."""
 
+RESERVED = frozenset(
+    [
+        "acquire",
+        "any",
+        "ascending",
+        "assert",
+        "assume",
+        "atomic",
+        "await",
+        "bool",
+        "break",
+        "choose",
+        "continue",
+        "count",
+        "descending",
+        "downgrade",
+        "else",
+        "exists",
+        "false",
+        "for",
+        "forall",
+        "goto",
+        "guarded",
+        "if",
+        "in",
+        "inout",
+        "let",
+        "none",
+        "only",
+        "or",
+        "read",
+        "release",
+        "return",
+        "self",
+        "true",
+        "try",
+        "upgrade",
+        "where",
+        "while",
+        "write",
+    ]
+)
+"""Words that cannot be names, since they could not be told from names everywhere."""
+
 
 @dataclass
 class Symbols:

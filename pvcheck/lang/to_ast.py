@@ -11,51 +11,8 @@ from lark.visitors import Transformer_NonRecursive, v_args
 
 from pvcheck.diagnostics import Code, Diagnostic, Label
 from pvcheck.lang import ast
+from pvcheck.lang.symbols import RESERVED
 from pvcheck.source import Span
-
-RESERVED = frozenset(
-    [
-        "acquire",
-        "any",
-        "ascending",
-        "assert",
-        "assume",
-        "atomic",
-        "await",
-        "bool",
-        "break",
-        "choose",
-        "continue",
-        "count",
-        "descending",
-        "downgrade",
-        "else",
-        "exists",
-        "false",
-        "for",
-        "forall",
-        "goto",
-        "guarded",
-        "if",
-        "in",
-        "inout",
-        "let",
-        "none",
-        "only",
-        "or",
-        "read",
-        "release",
-        "return",
-        "self",
-        "true",
-        "try",
-        "upgrade",
-        "where",
-        "while",
-        "write",
-    ]
-)
-"""Words that cannot be names, since they could not be told from names everywhere."""
 
 
 @v_args(meta=True, inline=True)

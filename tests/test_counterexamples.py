@@ -1,0 +1,49 @@
+"""The counterexamples that ship: one per mutant, each still a run that breaks what it says.
+
+That each is still shortest, and what would be written today, is in test_mutants.py, which searches anyway.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from pvcheck import pipeline
+from pvcheck.load import mutants
+from pvcheck.report import trace_file
+
+ROOT = Path(__file__).parent.parent
+FILES = sorted((ROOT / "counterexamples").glob("*.json"))
+
+
+def test_there_is_one_for_each_mutant_that_violates_something() -> None:
+    expected = {
+        f"obm.{m.name}.{m.violated}.json"
+        for m in mutants(ROOT / "specs" / "obm.pv")
+        if m.violated is not None
+    }
+
+    assert len(expected) >= 12
+    assert {path.name for path in FILES} == expected
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
+def test_it_follows_the_schema(path: Path) -> None:
+    schema = json.loads(files("pvcheck.report").joinpath("trace.schema.json").read_text())
+
+    jsonschema.validate(json.loads(path.read_text()), schema)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
+def test_it_replays(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    trace = trace_file.read(path)
+
+    replay = pipeline.replay(trace, Path(trace.specification))
+
+    assert replay.mismatch is None
+    assert not replay.changed, "run: pytest tests/test_mutants.py --update-golden"
