@@ -49,6 +49,11 @@ class Oracle(Expressions):
     ) -> None:
         super().__init__(tree, sizes, parameters)
         self.only = only
+        span = tree.span
+        never = ast.Condition("assume", ast.Literal("false", span=span), span=span)
+        self.stuck = self.at(ast.Block((never,), span=span), 0, None)
+        """Where a thread is whose local work before the first step does not exist."""
+        self.types[id(self.stuck.node)] = {}
         self.invariants = [d for d in tree.declarations if isinstance(d, ast.Invariant)]
         self.after: set[tuple[str, str]] = set()
         """Pairs of lock classes, the later one first."""
@@ -99,7 +104,10 @@ class Oracle(Expressions):
         run.points = [self.settle(self.at(t.body, 0, None)) for t, _ in self.instances]
         for t, point in enumerate(run.points):
             if point is not None and not self.starts_step(point, False):
-                self.step(run, t, start=True)
+                try:
+                    self.step(run, t, start=True)
+                except Nowhere:
+                    run.points[t] = self.stuck
         return run
 
     def steps(self, before: Run, t: int) -> Iterator[Run | Fault]:
@@ -164,10 +172,15 @@ class Oracle(Expressions):
             for values in product(*ranges):
                 names = (p.name.text for p in invariant.parameters)
                 scope = Scope(run, None, None, dict(zip(names, values, strict=True)))
-                if invariant.window is not None and not self.value(invariant.window, scope):
-                    continue
-                if not self.value(invariant.condition, scope):
+                if not self.holds(invariant, scope):
                     findings.found(invariant.name.text, depth)
+
+    def holds(self, invariant: ast.Invariant, scope: Scope) -> bool:
+        try:
+            window = invariant.window is None or need(self.value(invariant.window, scope))
+            return not window or need(self.value(invariant.condition, scope))
+        except Fault:
+            return False
 
     def wanted(self, run: Run, t: int) -> tuple[Lock, str] | None:
         """The lock that the thread stands before, and how it wants it."""

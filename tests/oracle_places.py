@@ -92,9 +92,7 @@ class Places(Typing):
                     return point
         return None
 
-    def next(
-        self, point: Point
-    ) -> list[Point | None]:
+    def next(self, point: Point) -> list[Point | None]:
         """Where it can go on after the statement at a point."""
         statement, following = point.statement, self.following(point)
         if isinstance(point.node, ast.While):

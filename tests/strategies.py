@@ -19,11 +19,8 @@ sort U;
 enum C { red, green }
 struct R { s: S; c: C?; }
 param TWO = 2;
-lock m: %s;
 lock k[S]: mutex;
 lock w: rw;
-var x: 0..TWO = %d guarded by m;
-var l: list<S> = %s guarded by m;
 var y[s: S]: 0..1 = int(s) guarded by k[s];
 var p: 0..1 guarded by k[s] for s: S where int(s) < TWO;
 var z: S? guarded by w;
@@ -31,11 +28,16 @@ var r: R guarded by w;
 var u: set<U> guarded by w or m;
 var v: [S] C guarded by m or k[S(0)];
 var a: 0..2 atomic;
-var b[S]: bool = %s atomic;
 gen g[s: S] guarded by k[s];
 gen h atomic;
 fn other(o: S): S = o == S(0) ? S(1) : S(0);
-fn wrap(n: 0..9): 0..2 = n %% (TWO + 1);
+fn wrap(n: 0..9): 0..2 = n % (TWO + 1);
+"""
+"""How every specification begins."""
+VARIED = """lock m: %s;
+var x: 0..TWO = %d guarded by m;
+var l: list<S> = %s guarded by m;
+var b[S]: bool = %s atomic;
 fn at_rest: bool = %s;
 """
 ORDERS = ("order w < m < k;", "order m < w; order m < k;", "order k < m; order w < m;", "")
@@ -129,6 +131,7 @@ class Writer(Expressions):
 
     def assign(self, at: Place) -> str:
         places = [(n, t) for n, t in at.locals if t in RANGES]
+        places += [p for n, t in at.locals if t == "R" for p in ((f"{n}.s", "S"), (f"{n}.s", "S"))]
         for name, (type_, _, locks) in SHARED.items():
             if all(at.held.get(lock) == "write" for lock in locks) or (
                 self.spoil and self.number(0, 80) == 0
@@ -191,15 +194,27 @@ class Writer(Expressions):
         inner.held[lock] = mode
         yield inner
 
+    def element(self, at: Place, lock: str) -> str:
+        """Perhaps another way to say which of the ``k`` it is, or another of them."""
+        elements = [n for n, t in (*at.constant, *at.locals) if t == "S" and n.isidentifier()]
+        if not elements or self.number(0, 2) == 0:
+            opposite = "S(1)" if lock == "k[S(0)]" else "S(0)"
+            return self.pick((lock, f"k[other({opposite})]"))
+        name = self.pick(elements)
+        del at.held[lock]
+        at.held[f"k[{name}]"] = "write"
+        if (name, "S") in at.constant:
+            at.locals = (*at.locals, (f"y[{name}]", "int"))
+        return f"k[{name}]"
+
     def section(self, at: Place) -> str:
         free = [lock for lock in LOCKS if lock not in at.held]
         lock = self.pick(free) if free and not self.spoiled() else self.pick(LOCKS)
         mode = self.pick(("read", "write", "")) if lock == "w" else ""
         with self.holding(at, lock, mode or "write") as inner:
+            if lock[0] == "k":
+                lock = self.element(inner, lock)
             body = self.block(inner, 1)
-        if lock[0] == "k" and self.number(0, 2) == 0:
-            index = f"S({lock[4]} + 0)"
-            lock = f"k[{index}]"
         end = f"release {lock};" if not self.spoiled() else ""
         begin = f"acquire {mode} {lock};" if not self.spoiled() else ""
         return f"{begin} {body} {end}"
@@ -209,6 +224,8 @@ class Writer(Expressions):
         lock = self.pick(free) if free and not self.spoiled() else self.pick(LOCKS)
         mode = self.pick(("read", "write", "")) if lock == "w" else ""
         with self.holding(at, lock, mode or "write") as inner:
+            if lock[0] == "k":
+                lock = self.element(inner, lock)
             body = self.block(inner)
         failed = self.block(at.inside())
         if self.number(0, 2) == 0:
@@ -275,7 +292,7 @@ class Writer(Expressions):
         if at.routine in ("value", "proc"):
             return ";"
         quiet = replace(at, accesses=[0])
-        numbers = [n for n, t in at.locals if t == "int"]
+        numbers = [n for n, t in at.locals if t == "int" and n.isidentifier()]
         if self.number(0, 1) or not numbers:
             name = self.name("n")
             value = f"compute({self.expr('S', at, 1)}, {self.expr('bool', quiet, 1)});"
@@ -296,7 +313,7 @@ class Writer(Expressions):
         return " ".join(self.statement(at) for _ in range(self.number(1, 3)))
 
     def specification(self) -> str:
-        declared = HEAD % (
+        declared = VARIED % (
             self.pick(("mutex", "spin", "bit")),
             self.number(0, 2),
             self.pick(("[]", "[S(0)]", "[S(1), S(0)]")),
@@ -317,7 +334,7 @@ class Writer(Expressions):
             self.invariant("second"),
             f"instance two {{ S = 2; U = 2; {self.pick(('', '', 'only work;'))} }}",
         ]
-        return "\n".join(lines) + "\n"
+        return HEAD + "\n".join(lines) + "\n"
 
     def threads(self) -> Iterator[str]:
         work = self.pick(

@@ -136,6 +136,26 @@ def test_imports_stay_inside_the_root(refused: Refused, tmp_path: Path) -> None:
         assert main(["check", "inside/spec.pv", "--root", "."]) == 0
 
 
+def test_the_main_file_lies_in_the_root(refused: Refused, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    Path("a/spec.pv").write_text(f"system a; {THREAD}")
+    Path("b/link.pv").symlink_to(tmp_path / "a" / "spec.pv")
+
+    assert "a/spec.pv lies outside the root b" in refused("check", "a/spec.pv", "--root", "b")
+    assert "lies outside the root no" in refused("check", "a/spec.pv", "--root", "no")
+    assert "b/link.pv lies outside the root b" in refused("verify", "b/link.pv")
+    assert main(["check", "b/link.pv", "--root", "."]) == 0
+
+
+def test_links_that_lead_nowhere(refused: Refused) -> None:
+    Path("loop.pv").symlink_to("loop.pv")
+    Path("spec.pv").write_text(f'system a; import "loop.pv"; {THREAD}')
+
+    assert "symbolic links" in refused("check", "loop.pv")
+    assert "error[PV005]: cannot read 'loop.pv'" in refused("check", "spec.pv")
+
+
 def test_a_cycle_of_imports(refused: Refused) -> None:
     Path("a.pv").write_text('system a; import "b.pv"; thread t { }')
     Path("b.pv").write_text('import "c.pv";')

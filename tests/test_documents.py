@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from documents import Example, examples, outcome, sections, wrong_mutants
+from documents import DOCS, Example, examples, outcome, sections, wrong_mutants
 
+from pvcheck.cli.main import main
 from pvcheck.diagnostics import Code
 from pvcheck.lang.parse import _lark
 from pvcheck.lang.symbols import BUILT_IN as FUNCTIONS
@@ -16,9 +17,10 @@ from pvcheck.model.model import BUILT_IN as PROPERTIES
 
 DIAGNOSTICS = examples("diagnostics.md")
 LANGUAGE = examples("language.md")
+GUIDE = examples("modelling.md")
 
 
-@pytest.mark.parametrize("example", DIAGNOSTICS + LANGUAGE, ids=str)
+@pytest.mark.parametrize("example", DIAGNOSTICS + LANGUAGE + GUIDE, ids=str)
 def test_the_example_does_what_it_says(example: Example, tmp_path: Path) -> None:
     path = example.written_to(tmp_path)
 
@@ -94,3 +96,31 @@ def test_no_name_could_be_taken_for_a_word_of_the_language() -> None:
     }
 
     assert either - {"set", "list"} <= RESERVED
+
+
+# --- the guide ---------------------------------------------------------------------------------
+
+
+def test_the_counterexample_in_the_guide_is_the_one_found(
+    pytestconfig: pytest.Config,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    document = DOCS / "modelling.md"
+    (example,) = GUIDE
+    (tmp_path / "removal.pv").write_text(example.text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    status = main(["verify", "removal.pv", "--mutant", "BLIND", "--quiet", "--color", "never"])
+
+    assert status == 0
+    found = capsys.readouterr().out
+    text = document.read_text(encoding="utf-8")
+    shown = re.search(r"^```text\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert shown is not None
+    if pytestconfig.getoption("--update-golden"):
+        new = f"{text[: shown.start(1)]}{found}{text[shown.end(1) :]}"
+        document.write_text(new, encoding="utf-8")
+    else:
+        assert found == shown[1]

@@ -8,7 +8,7 @@ from pvcheck.lang.accesses import NOTHING, access, total
 from pvcheck.lang.expressions import Expressions
 from pvcheck.lang.places import Places
 from pvcheck.lang.scope import Scope
-from pvcheck.lang.typing import inner
+from pvcheck.lang.typing import inner, same
 from pvcheck.model import types as t
 from pvcheck.model.code import Assign, Bump, Place
 from pvcheck.model.expr import Apply, Expr, Local, Op
@@ -146,6 +146,8 @@ class Calls(Places):
             return None
         if local.type != type_:
             message = f"expected a local of type {type_}, found {local.type}"
+            if same(local.type, type_):
+                message = "an inout argument has the very type of the parameter, bounds included"
             self._e.mismatch(message, argument.span)
             return None
         return local.slot

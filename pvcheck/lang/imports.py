@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
-from pvcheck.diagnostics import Code, Diagnostic, Label, SpecError
+from pvcheck.diagnostics import Code, Diagnostic, Label, SpecError, UsageError
 from pvcheck.lang import ast
 from pvcheck.lang.parse import parse
 from pvcheck.source import Source, Span
@@ -18,14 +20,27 @@ def read_all(main: Path, root: Path) -> tuple[ast.Specification, tuple[Source, .
 
     Raises:
         SpecError: with the errors of all files that could be read.
+        UsageError: the main file lies outside the root.
         OSError: the main file cannot be read.
     """
-    reader = _Reader(root.resolve(), main.parent)
+    if not _real(main).is_relative_to(_real(root)):
+        message = f"{main} lies outside the root {root}"
+        raise UsageError(message, "name the directory of the specification with --root DIR")
+    reader = _Reader(_real(root), main.parent)
     reader.read(main, _Origin(None, ()))
     if reader.errors:
         raise SpecError(reader.errors, reader.sources)
     tree = ast.Specification(tuple(reader.declarations), span=Span(str(main), 0, 0))
     return tree, tuple(reader.sources.values())
+
+
+def _real(path: Path) -> Path:
+    """What symbolic links lead to."""
+    try:
+        return path.resolve()
+    except RuntimeError as e:
+        # As Python before 3.13 says it.
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from e
 
 
 class _Origin:
@@ -46,7 +61,11 @@ class _Reader:
         self._done: set[Path] = set()
 
     def read(self, path: Path, origin: _Origin) -> None:
-        real = path.resolve()
+        try:
+            real = _real(path)
+        except OSError as e:
+            self._refuse(origin, Code.MISSING_IMPORT, f"cannot read {str(path)!r}: {e.strerror}")
+            return
         if real in origin.chain:
             ring = " -> ".join(p.name for p in (*origin.chain[origin.chain.index(real) :], real))
             self._refuse(origin, Code.IMPORT_CYCLE, f"files import each other: {ring}")

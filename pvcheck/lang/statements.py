@@ -313,6 +313,13 @@ class Statements(Calls):
             message = f"{domain.type} has no order" if not is_list else "a list has its own order"
             self._errors.add(Code.NOT_ORDERED, message, statement.domain.span)
             return ()
+        in_any_order = not is_list and not (ordered and simple)
+        if in_any_order and self._in_atomic:
+            # A step takes them in one order, and the others would never be looked at.
+            message = f"{domain.type} has no order, and an atomic block takes its elements in one"
+            hint = "put the loop around the block, or make the sort an ordered one"
+            self._errors.add(Code.NOT_ORDERED, message, statement.domain.span, hint=hint)
+            return ()
         rest_type = list_type if isinstance(list_type, t.ListOf) else t.SetOf(domain.type)
         with self._scope.block():
             rest = self._scope.hidden(f"rest of {statement.name.text}", rest_type)
@@ -335,7 +342,7 @@ class Statements(Calls):
                 rest_type,
                 domain,
                 statement.direction == "descending",
-                not is_list and not (ordered and simple),
+                in_any_order,
                 where,
                 filtered.visible,
                 over.visible,

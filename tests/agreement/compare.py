@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from oracle import Oracle
 from oracle_values import Array, Element, Fault, Record
 
 from pvcheck.lang import ast
+from pvcheck.lang.lower import lower
+from pvcheck.lang.parse import parse
+from pvcheck.load import instances
 from pvcheck.model.instance import Instance
 from pvcheck.model.replay import violated
 from pvcheck.model.semantics import Semantics, State
+from pvcheck.source import Source
 
 SharedState = tuple[Any, ...]
+
+
+def front_end(head: str, rest: str) -> tuple[ast.Specification, Instance]:
+    """The tree of both texts together and its one instance.
+
+    Raises:
+        SpecError: it is not valid.
+    """
+    sources = Source("head.pv", head), Source("rest.pv", rest)
+    declarations = *_parsed(sources[0]).declarations, *parse(sources[1]).declarations
+    tree = ast.Specification(declarations, span=_parsed(sources[0]).span)
+    (instance,) = instances(lower(tree, sources))
+    return tree, instance
+
+
+@cache
+def _parsed(source: Source) -> ast.Specification:
+    """Parsing is most of the time that these tests take."""
+    return parse(source)
 
 
 @dataclass

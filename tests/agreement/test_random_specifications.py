@@ -7,36 +7,25 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from compare import oracle_says, tool_says
+from compare import front_end, oracle_says, tool_says
 from hypothesis import HealthCheck, event, given, settings
 from oracle import TooLarge
-from strategies import specifications
+from strategies import HEAD, specifications
 from systems import check, truth, violations
 
 from pvcheck.diagnostics import SpecError
 from pvcheck.lang import ast
-from pvcheck.lang.lower import lower
-from pvcheck.lang.parse import parse
-from pvcheck.load import instances
 from pvcheck.model.instance import Instance
 from pvcheck.model.model import Fault
 from pvcheck.model.replay import Mismatch, follow, trace_of
 from pvcheck.model.result import Result
 from pvcheck.model.semantics import Semantics
 from pvcheck.model.verdict import Checked, Inconclusive, Violated
-from pvcheck.source import Source
 
 MOST_STATES = 3_000
 QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
-FEW = settings(QUIET, max_examples=30, derandomize=True)
+FEW = settings(QUIET, max_examples=35, derandomize=True)
 MANY = settings(QUIET, max_examples=10_000)
-
-
-def front_end(text: str) -> tuple[ast.Specification, Instance]:
-    source = Source("random.pv", text)
-    tree = parse(source)
-    (instance,) = instances(lower(tree, (source,)))
-    return tree, instance
 
 
 def for_each(
@@ -52,7 +41,7 @@ def for_each(
     @given(specifications(spoil))
     def each(text: str) -> None:
         try:
-            tree, instance = front_end(text)
+            tree, instance = front_end(HEAD, text.removeprefix(HEAD))
         except SpecError as error:
             fate["rejected"] += 1
             event(f"rejected: {error.diagnostics[0].message}")
