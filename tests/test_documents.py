@@ -13,11 +13,13 @@ from pvcheck.diagnostics import Code
 from pvcheck.lang.parse import _lark
 from pvcheck.lang.symbols import BUILT_IN as FUNCTIONS
 from pvcheck.lang.symbols import RESERVED
+from pvcheck.load import mutants
 from pvcheck.model.model import BUILT_IN as PROPERTIES
 
 DIAGNOSTICS = examples("diagnostics.md")
 LANGUAGE = examples("language.md")
 GUIDE = examples("modelling.md")
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.parametrize("example", DIAGNOSTICS + LANGUAGE + GUIDE, ids=str)
@@ -124,3 +126,21 @@ def test_the_counterexample_in_the_guide_is_the_one_found(
         document.write_text(new, encoding="utf-8")
     else:
         assert found == shown[1]
+
+
+# --- what the documents name, exists -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("document", [ROOT / "README.md", *sorted(DOCS.glob("*.md"))], ids=str)
+def test_links_lead_to_files(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8"))
+
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_the_readme_shows_the_counterexample_that_its_command_finds() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (name,) = re.findall(r"verify specs/obm\.pv --mutant (\w+)", readme)
+    (mutant,) = [m for m in mutants(ROOT / "specs" / "obm.pv") if m.name == name]
+
+    assert f"trace show counterexamples/obm.{name}.{mutant.violated}.json" in readme

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pvcheck import pipeline
 from pvcheck.engines.base import Limits
-from pvcheck.load import MutantDeclaration, mutants
+from pvcheck.load import mutants
 from pvcheck.model.verdict import Checked, Violated
+from pvcheck.report import trace_file
 from pvcheck.selection import Selection, prepare
 
-OBM = Path(__file__).parent.parent / "specs" / "obm.pv"
-MUTANTS = {m.name: m for m in mutants(OBM)}
+ROOT = Path(__file__).parent.parent
+OBM = Path("specs", "obm.pv")
+"""From the root, as the shipped counterexamples name it."""
+MUTANTS = {m.name: m for m in mutants(ROOT / OBM)}
 SLOW = {"MU02", "MU33", "RECOUNT"}
 """Those that take more than a few seconds."""
 
@@ -23,25 +27,40 @@ class Silent:
         """Nobody looks."""
 
 
-def does_what_it_declares(mutant: MutantDeclaration) -> None:
-    (job,) = prepare(OBM, Selection(mutant=mutant.name))
-    verdicts = pipeline.run(job, Limits(), Silent()).result.verdicts
+Check = Callable[[str], None]
 
-    if mutant.violated is None:
-        assert {type(v) for v in verdicts.values()} == {Checked}
-    else:
-        assert isinstance(verdicts[mutant.violated], Violated)
+
+@pytest.fixture
+def does_what_it_declares(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Check:
+    """The declared verdict; and the shipped counterexample is what the search finds today, so a shortest one."""
+
+    def check(name: str) -> None:
+        monkeypatch.chdir(ROOT)
+        mutant = MUTANTS[name]
+        (job,) = prepare(OBM, Selection(mutant=name))
+        verdicts = pipeline.run(job, Limits(), Silent()).result.verdicts
+        if mutant.violated is None:
+            assert {type(v) for v in verdicts.values()} == {Checked}
+            return
+        verdict = verdicts[mutant.violated]
+        assert isinstance(verdict, Violated)
+        path = Path("counterexamples", f"obm.{name}.{mutant.violated}.json")
+        if request.config.getoption("--update-golden"):
+            trace_file.write(path, verdict.trace)
+        assert path.read_text(encoding="utf-8") == trace_file.dumps(verdict.trace)
+
+    return check
 
 
 @pytest.mark.parametrize("name", sorted(MUTANTS.keys() - SLOW))
-def test_mutant(name: str) -> None:
-    does_what_it_declares(MUTANTS[name])
+def test_mutant(name: str, does_what_it_declares: Check) -> None:
+    does_what_it_declares(name)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(MUTANTS.keys() & SLOW))
-def test_slow_mutant(name: str) -> None:
-    does_what_it_declares(MUTANTS[name])
+def test_slow_mutant(name: str, does_what_it_declares: Check) -> None:
+    does_what_it_declares(name)
 
 
 def test_mutants_are_many_and_each_names_its_instance() -> None:
