@@ -289,9 +289,9 @@ class Oracle(Expressions):
             raise Nowhere
         inner, mine = point.depth + 1, scope.run.locals[scope.thread or 0]
         values = {}
-        for p, a in zip(procedure.parameters, self.call(point.statement).arguments, strict=True):
+        for p, value in self.passed(point.statement):
             if not p.inout:
-                values[inner, p.name.text] = self.fit(self.value(a.value, scope), p.type)
+                values[inner, p.name.text] = self.fit(self.value(value, scope), p.type)
         mine |= values
         if procedure.operation:
             mine[inner, "@held"] = self.holding(scope)

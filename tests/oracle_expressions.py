@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from oracle_places import Key, Places, Point
+from oracle_typing import ordered
 from oracle_values import Element, Fault, Record, Snapshot, Value, need, path, rank
 
 from pvcheck.lang import ast
@@ -276,20 +277,17 @@ class Expressions(Places):
                     return len(self.values(declared))
         match self.names.get(name):
             case ast.Struct(fields=parts):
-                by_name = {a.name.text: a.value for a in e.arguments if a.name}
-                order = [by_name[p.name.text] for p in parts] if by_name else given
-                pairs = zip(parts, order, strict=True)
-                values = [self.given(self.value(v, scope), p.type) for p, v in pairs]
-                return Record(name, tuple(values))
-            case ast.Function(parameters=parameters, result=result, body=inside):
-                values = [
-                    self.given(self.value(v, scope), p.type)
-                    for p, v in zip(parameters, given, strict=True)
-                ]
-                bound = {p.name.text: v for p, v in zip(parameters, values, strict=True)}
-                return self.given(
-                    self.value(inside, Scope(scope.run, scope.thread, None, bound)), result
+                pairs = zip(parts, ordered(parts, e), strict=True)
+                return Record(
+                    name, tuple(self.given(self.value(v, scope), p.type) for p, v in pairs)
                 )
+            case ast.Function(parameters=parameters, result=result, body=inside):
+                bound = {
+                    p.name.text: self.given(self.value(v, scope), p.type)
+                    for p, v in zip(parameters, ordered(parameters, e), strict=True)
+                }
+                outcome = self.value(inside, Scope(scope.run, scope.thread, None, bound))
+                return self.given(outcome, result)
             case ast.Sort() | ast.Alias() | ast.Enum() as declared:
                 sort = self.resolved(declared).name.text
                 return self.element(sort, need(self.value(given[0], scope)))

@@ -219,8 +219,7 @@ class Places(Typing):
             return [s.where] if point.index == JUDGE else []
         procedure = self.called(s)
         if procedure is not None:
-            copied = zip(procedure.parameters, self.call(s).arguments, strict=True)
-            return [a.value for p, a in copied if not p.inout]
+            return [value for p, value in self.passed(s) if not p.inout]
         match s:
             case ast.If(condition=ast.Try(lock=read)) | ast.LockStatement(lock=read):
                 return [read]
@@ -238,7 +237,7 @@ class Places(Typing):
 
     def _is_local_loop(self, point: Point) -> bool:
         """Whether it is the head of a loop that can go round by local work alone."""
-        loops = [p for p in self.jumped_back_to.get(point, ())]
+        loops = list(self.jumped_back_to.get(point, ()))
         if isinstance(point.node, ast.While | ast.For) and point.index == ANY_LEFT:
             loops.append(point)
         return any(self.comes_round(point, loop) for loop in loops)
@@ -324,12 +323,10 @@ class Places(Typing):
     def _variable(self, point: Point, name: str) -> Key:
         """The variable that a name means at a point: ``inout`` parameters are the caller's."""
         call = point.frame
-        procedure = self.called(call.node) if call else None
-        if call is not None and procedure is not None:
-            for p, a in zip(procedure.parameters, self.call(call.node).arguments, strict=True):
-                if p.inout and p.name.text == name:
-                    assert isinstance(a.value, ast.Reference)
-                    return self.variable(call, a.value.name.text)
+        for p, value in () if call is None else self.passed(call.node):
+            if call is not None and p.inout and p.name.text == name:
+                assert isinstance(value, ast.Reference)
+                return self.variable(call, value.name.text)
         return point.depth, name
 
 

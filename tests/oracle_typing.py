@@ -36,8 +36,12 @@ class Typing(Types):
                 return None
         return procedure if isinstance(procedure, ast.Procedure) else None
 
-    def call(self, statement: Any) -> ast.Apply:
-        return statement.call if isinstance(statement, ast.Call) else statement.value
+    def passed(self, statement: Any) -> list[tuple[ast.ParameterDeclaration, ast.Expr]]:
+        """The parameters of the procedure that a statement calls, with the arguments."""
+        procedure = self.called(statement)
+        assert procedure is not None
+        call = statement.call if isinstance(statement, ast.Call) else statement.value
+        return list(zip(procedure.parameters, ordered(procedure.parameters, call), strict=True))
 
     def local_types(self, owner: Any) -> dict[str, Type]:
         types: dict[str, Type] = {}
@@ -144,3 +148,9 @@ class Typing(Types):
 def unbounded(t: Type) -> Type:
     """The type of a computed integer."""
     return INT if isinstance(t, ast.RangeType) else t
+
+
+def ordered(named: tuple[Any, ...], call: ast.Apply) -> list[ast.Expr]:
+    """The arguments in the order of parameters or fields, whether given by position or name."""
+    by_name = {a.name.text: a.value for a in call.arguments if a.name is not None}
+    return [by_name[n.name.text] for n in named] if by_name else [a.value for a in call.arguments]

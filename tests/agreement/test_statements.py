@@ -31,7 +31,7 @@ var r: R? atomic;
 gen g[S] atomic;
 gen h guarded by m;
 fn f(n: 0..2): 0..2 = n;
-fn g2: 0..2 = 2;
+fn minus(i: 0..2, j: 0..2): 0..2 = i - j;
 fn both(s: set<0..2>): set<0..2> = s;
 fn same(l: list<S>): list<S> = l;
 fn other(s: S): S = s == S(0) ? S(1) : S(0);
@@ -120,6 +120,7 @@ CONTROL = {
     "choose { { ; } or { ; } or { assert false; } }": "assertion",
     "assume b; assert false;": "deadlock",
     "let n: 0..2; put(n, 2); assert n == 2; put(n, 1); assert n == 1;": "",
+    "let n: 0..2; put(v: 2, n: n); assert n == 2 && minus(j: 1, i: 2) == 1 && R(s: none, n: 1) == R(1, none);": "",
     "let s = early(S(0)); assert s == S(1); s = early(s); assert s == S(0);": "",
     "atomic { for s in S { a = a + int(s); } if a == 1 { b = true; } else { assert false; } } assert b;": "",
     "atomic { any n: 0..2 where n > 0; a = n; } assert a != 2;": "assertion",
@@ -131,6 +132,31 @@ CONTROL = {
     "atomic { a = a + 1; } ||| atomic { a = a + 1; } ||| assert a != 1;": "assertion",
     "nop(); assert false;": "assertion",
     "while !b { nop(); } ||| b = true;": "",
+}
+LAST_USE = {
+    "any s: S; b = true; if try p[s] { assert !free(p[S(0)]); }": "assertion",
+    "any s: S; b = true; acquire p[s]; assert !free(p[S(0)]);": "assertion",
+    "any s: S; acquire p[S(0)]; acquire p[S(1)]; release p[s]; assert free(p[S(0)]);": "assertion",
+    "let t = snapshot(g[S(1)]); any s: S; b = true; bump(g[s]); assert !changed(g[S(1)], t);": "assertion",
+    "any s: S; b = true; let t = snapshot(g[s]); bump(g[S(1)]); assert !changed(g[s], t);": "assertion",
+    "any s: S; b = true; await s == S(1);": "deadlock",
+    "any s: S; b = true; atomic { await s == S(1); }": "deadlock",
+    "any s: S; b = true; atomic { if s == S(1) { a = 1; } } assert a == 0;": "assertion",
+    "any s: S; b = true; if s == S(1) { a = 1; } assert a == 0;": "assertion",
+    "any s: S; b = true; while s == S(1) { assert false; }": "assertion",
+    "any s: S; b = true; for t in S where t == s { a = int(t); } assert a == 0;": "assertion",
+    "any s: S; b = true; any t: S where t == s; assert t == S(0);": "assertion",
+    "any l: set<S>; b = true; for t in l { assert t == S(0); }": "assertion",
+    "any l: set<S>; b = true; any t in l; assert t == S(0);": "assertion deadlock",
+    "let n: 0..2; any k: 0..2; b = true; put(n, k); assert n == 0;": "assertion",
+    "any s: S; b = true; let t = early(s); assert t == S(0);": "assertion",
+    "any n: 0..2; b = true; a = n; assert a == 0;": "assertion",
+    "any n: 0..2; b = true; let k = n; b = false; assert k == 0;": "assertion",
+    "any n: 0..2; b = true; n = n; b = false; assert n == 0;": "assertion",
+    "any s: S; let v: [S] 0..2; b = true; v[s] = 1; b = false; assert v[S(1)] == 0;": "assertion",
+    "let v: [S] 0..2; any s: S; v[s] = 1; b = true; v[S(0)] = 1; b = false; assert v[S(1)] == 0;": "assertion",
+    "any n: 0..2; b = true; n += 0; b = false; assert n == 0;": "assertion",
+    "let n: 0..2 = 2; while b { let k: 0..2; assert k == 0; k = n; b = false; } ||| b = true; b = true;": "",
 }
 LOCKS = {
     "release m;": "lock-misuse",
@@ -206,7 +232,8 @@ GUARDS = {
 
 
 @pytest.mark.parametrize(
-    ("bodies", "expected"), [*VALUES.items(), *CONTROL.items(), *LOCKS.items(), *GUARDS.items()]
+    ("bodies", "expected"),
+    [case for cases in (VALUES, CONTROL, LAST_USE, LOCKS, GUARDS) for case in cases.items()],
 )
 def test_what_it_violates(bodies: str, expected: str) -> None:
     threads = enumerate(bodies.split("|||"))
