@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from compare import front_end, oracle_says, tool_says
+from systems import check, violations
 
 PRELUDE = """
 system statements;
@@ -231,9 +232,18 @@ GUARDS = {
 }
 
 
+THREE_THREADS = {
+    "acquire m; ||| acquire m; ||| while true { b = true; }": "deadlock",
+    "acquire m; acquire w; release w; release m; "
+    "||| acquire w; acquire m; release m; release w; "
+    "||| while true { b = true; }": "deadlock lock-order",
+    "any n: 0..2 where n == a; any k: 0..2; assert k + n < 2;": "assertion",
+}
+
+
 @pytest.mark.parametrize(
     ("bodies", "expected"),
-    [case for cases in (VALUES, CONTROL, LAST_USE, LOCKS, GUARDS) for case in cases.items()],
+    [case for cases in (VALUES, CONTROL, LAST_USE, LOCKS, GUARDS, THREE_THREADS) for case in cases.items()],
 )
 def test_what_it_violates(bodies: str, expected: str) -> None:
     threads = enumerate(bodies.split("|||"))
@@ -244,3 +254,4 @@ def test_what_it_violates(bodies: str, expected: str) -> None:
 
     assert " ".join(sorted(tool.shortest)) == expected
     assert oracle == tool
+    assert violations(check(instance)) == tool.shortest
