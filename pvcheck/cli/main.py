@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import NoReturn
 
-from pvcheck.cli import check, explain, options, trace, verify
+from pvcheck.cli import options
 from pvcheck.cli.console import Console
 from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.cli.failure import report
 from pvcheck.cli.signals import Interruption
 from pvcheck.report.columns import printable
 
-_COMMANDS = (verify, check, trace, explain)
+_COMMANDS = ("verify", "check", "trace", "explain")
+"""Modules of this package."""
 
 _STATUSES = """\
 exit status:
@@ -29,7 +32,8 @@ exit status:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; its exit status."""
     try:
-        args = _parser().parse_args(argv)
+        words = sys.argv[1:] if argv is None else list(argv)
+        args = _parser(words).parse_args(words)
     except SystemExit as end:
         # From argparse, which has said why; 0 after --help.
         return end.code if isinstance(end.code, int) else int(ExitStatus.USAGE)
@@ -50,7 +54,7 @@ class _Parser(argparse.ArgumentParser):
         super().error(printable(message))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="pvcheck",
         description="Checks locking protocols of kernels, written as .pv specifications.",
@@ -60,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     common = options.common()
-    for command in _COMMANDS:
-        command.add_command(commands, common)
+    # Only the command that is asked for is loaded: ``check`` is to answer while one types.
+    asked = [name for name in _COMMANDS if words[:1] == [name]]
+    for name in asked or _COMMANDS:
+        import_module(f"pvcheck.cli.{name}").add_command(commands, common)
     return parser
