@@ -388,6 +388,8 @@ def operate(op: e.Op, args: list[Any], type_: ty.Type, instance: Instance) -> An
     b = args[1] if len(args) > 1 else None
     if op in (e.Op.DIV, e.Op.MOD) and b == 0:
         raise Wrong(Fault.BOUNDS)
+    if op is e.Op.MUL and abs(a * b) > 10**18:
+        raise Wrong(Fault.BOUNDS)
     if op is e.Op.DEREF and a is None:
         raise Wrong(Fault.NONE_ACCESS)
     if op in (e.Op.FIRST, e.Op.LAST, e.Op.MIN, e.Op.MAX) and not a:

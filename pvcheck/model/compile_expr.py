@@ -56,8 +56,9 @@ INFIX = {
     Op.IN: "in",
     Op.MINUS: "-",
 }
-CHAINS = {Op.AND: "and", Op.OR: "or", Op.ADD: "+", Op.MUL: "*", Op.UNION: "|", Op.INTERSECT: "&"}
+CHAINS = {Op.AND: "and", Op.OR: "or", Op.ADD: "+", Op.UNION: "|", Op.INTERSECT: "&"}
 FAULTING = {
+    Op.MUL: "product",
     Op.DIV: "div",
     Op.MOD: "mod",
     Op.DEREF: "deref",

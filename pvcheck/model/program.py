@@ -83,6 +83,7 @@ def _environment(program: Program) -> dict[str, Any]:
         runtime.bump,
         runtime.changed,
         runtime.deref,
+        runtime.product,
         runtime.div,
         runtime.element,
         runtime.first,

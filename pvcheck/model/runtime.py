@@ -12,6 +12,9 @@ from pvcheck.model.model import Fault
 
 Shared = Sequence[Any]
 
+GREATEST = 10**18
+"""Of a product; everything else grows slowly."""
+
 
 class Faulted(Exception):
     """The step ends in a fault. Never leaves ``Semantics``."""
@@ -108,6 +111,12 @@ def index(value: int, size: int, p: int) -> int:
     if 0 <= value < size:
         return value
     return bounds(p, f"index {value} is not in 0 to {size - 1}")  # type: ignore[no-any-return]
+
+
+def product(a: int, b: int, p: int) -> int:
+    # Repeated squaring would soon take longer than any limit on the search is looked at.
+    result = a * b
+    return result if -GREATEST <= result <= GREATEST else bounds(p, "a product beyond 10^18")
 
 
 def div(a: int, b: int, p: int) -> int:

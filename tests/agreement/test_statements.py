@@ -243,7 +243,11 @@ THREE_THREADS = {
 
 @pytest.mark.parametrize(
     ("bodies", "expected"),
-    [case for cases in (VALUES, CONTROL, LAST_USE, LOCKS, GUARDS, THREE_THREADS) for case in cases.items()],
+    [
+        case
+        for cases in (VALUES, CONTROL, LAST_USE, LOCKS, GUARDS, THREE_THREADS)
+        for case in cases.items()
+    ],
 )
 def test_what_it_violates(bodies: str, expected: str) -> None:
     threads = enumerate(bodies.split("|||"))
