@@ -1,11 +1,11 @@
 """Typed expressions. They have no effect; where one is undefined, evaluation ends in a fault.
 
 Which fault: ``bounds`` (an index or a conversion out of range, division by zero, a list over its
-capacity, a product beyond 10^18), ``none-access`` (``DEREF`` of ``none``, a snapshot of another counter), ``empty-list``
-(``FIRST``, ``LAST``, ``MIN``, ``MAX`` of nothing; ``NEXT``, ``REMOVE`` of an element that is not there),
-``race`` (inside a step: a ``Read`` whose guard the thread does not hold). ``AND``, ``OR``, ``IMPLIES``
-and ``ITE`` evaluate only what they need, left to right. In properties nobody holds a lock and reads
-are not guarded.
+capacity, a product beyond 10^18), ``none-access`` (``DEREF`` of ``none``, a snapshot of another
+counter), ``empty-list`` (``FIRST``, ``LAST``, ``MIN``, ``MAX`` of nothing; ``NEXT``, ``REMOVE`` of an
+element that is not there), ``race`` (inside a step: a ``Read`` whose guard the thread does not hold).
+``AND``, ``OR``, ``IMPLIES`` and ``ITE`` evaluate only what they need, left to right. In properties
+nobody holds a lock and reads are not guarded.
 """
 
 from __future__ import annotations
