@@ -18,8 +18,6 @@ ROOT = Path(__file__).parent.parent
 OBM = Path("specs", "obm.pv")
 """From the root, as the shipped counterexamples name it."""
 MUTANTS = {m.name: m for m in mutants(ROOT / OBM)}
-SLOW = {"KEEP_LAST", "MU02", "MU33", "RECOUNT"}
-"""Those that take more than a few seconds."""
 
 
 class Silent:
@@ -52,14 +50,8 @@ def does_what_it_declares(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
     return check
 
 
-@pytest.mark.parametrize("name", sorted(MUTANTS.keys() - SLOW))
+@pytest.mark.parametrize("name", sorted(MUTANTS))
 def test_mutant(name: str, does_what_it_declares: Check) -> None:
-    does_what_it_declares(name)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(MUTANTS.keys() & SLOW))
-def test_slow_mutant(name: str, does_what_it_declares: Check) -> None:
     does_what_it_declares(name)
 
 
@@ -67,7 +59,6 @@ def test_mutants_are_many_and_each_names_its_instance() -> None:
     assert sum(m.violated is not None for m in MUTANTS.values()) >= 12
     assert any(m.violated is None for m in MUTANTS.values()), "a control"
     assert all(m.instance is not None for m in MUTANTS.values())
-    assert MUTANTS.keys() >= SLOW
 
 
 def test_mutants_violate_properties_of_many_kinds() -> None:
