@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pvcheck.engines.base import Limits, Progress
+from pvcheck.engines.findings import coverage_of, unviolated
 from pvcheck.engines.meter import Meter
 from pvcheck.engines.search import Packed, Search
 from pvcheck.model import replay
 from pvcheck.model.instance import Instance
 from pvcheck.model.result import Coverage, LockEdge, Result, Statistics
 from pvcheck.model.semantics import Semantics
-from pvcheck.model.verdict import Checked, Inconclusive, Verdict, Violated
-from pvcheck.source import Span
+from pvcheck.model.verdict import Verdict, Violated
 
 CHUNK = 1024
 """States that are expanded between two looks at the limits."""
@@ -146,35 +146,16 @@ def _verdicts(search: Search, run: _Progress, properties: Collection[str]) -> di
 
 
 def _unviolated(search: Search, run: _Progress) -> Verdict:
-    depth, reason = run.depth, run.reason
-    if search.fault is not None:
-        assert run.fault_depth is not None or run.interrupted, "set with the fault"
-        depth = min(depth, run.fault_depth if run.fault_depth is not None else depth)
-        reason = reason or f"runs end at the {search.fault.kind}"
-    return Checked(len(search.parents)) if reason is None else Inconclusive(depth, reason)
+    fault = None if search.fault is None else search.fault.kind
+    assert fault is None or run.fault_depth is not None or run.interrupted, "set with the fault"
+    return unviolated(len(search.parents), run.depth, run.reason, fault, run.fault_depth)
 
 
 def _coverage(search: Search) -> Coverage:
-    executed: set[Span] = set()
-    branches: set[tuple[Span, bool]] = set()
-    contended = set(search.contended)
-    operations: dict[str, set[str]] = {"begin": set(), "finish": set()}
-    for item in search.semantics.items(search.covered):
-        if item.what == "try failed":
-            contended.add(item.name)
-        elif item.span is None:
-            operations[item.what].add(item.name)
-        elif item.what == "branch":
-            branches.add((item.span, item.outcome))
-        else:
-            executed.add(item.span)
-    return Coverage(
-        executed=frozenset(executed),
-        branches=frozenset(branches),
-        contended=frozenset(contended),
-        open_windows=frozenset(j.name for j in search.judges if j.open),
-        started=frozenset(operations["begin"]),
-        finished=frozenset(operations["finish"]),
+    return coverage_of(
+        search.semantics.items(search.covered),
+        search.contended,
+        {judge.name for judge in search.judges if judge.open},
     )
 
 

@@ -75,7 +75,7 @@ class CodeCompiler(ExprCompiler):
     def step(self, name: str, live: tuple[int, ...], code: Code) -> str:
         """The function for ``code``, begun where the slots ``live`` are."""
         inside = list(nodes(code))
-        mentioned = _slots(inside)
+        mentioned = slots_of(inside)
         self._reset = tuple(s for s in self.snapshot_offset if s in live or s in mentioned)
         self._changes = bool(self._reset) or any(map(self._changes_shared, inside))
         if self._block(code):
@@ -385,7 +385,7 @@ def _takes(check: Store, value: Value) -> bool:
     return True
 
 
-def _slots(inside: list[object]) -> set[int]:
+def slots_of(inside: list[object]) -> set[int]:
     """The locals that code mentions; all that is inside it."""
     slots: set[int] = set()
     for node in inside:

@@ -80,7 +80,9 @@ class Semantics:
         self._steps = tuple(
             self._compiled.families[family.name].locations for family, _ in instance.threads
         )
-        self._may_precede = self._order()
+        self.guards = self._program.guards
+        self.may_precede = self._order()
+        """Per lock cell, the cells that may be held when it is taken."""
         self.initial_fault: StepFault | None = None
         """The initial state does not come about: evaluating it ends in this fault."""
         self.initial_covered = 0
@@ -210,7 +212,7 @@ class Semantics:
         want = self.want(shared, local, thread)
         if want is None:
             return []
-        allowed = self._may_precede[want.cell]
+        allowed = self.may_precede[want.cell]
         return sorted(k for k in self.held(shared, thread) if k not in allowed and k != want.cell)
 
     # Properties of states

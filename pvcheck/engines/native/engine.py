@@ -1,0 +1,245 @@
+"""Exact breadth-first search in C generated from the model.
+
+What it finds comes back as numbers; the reference semantics makes moves and traces of them.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from pvcheck.engines.base import Limits, Progress
+from pvcheck.engines.findings import coverage_of, unviolated
+from pvcheck.engines.meter import Meter
+from pvcheck.engines.native import library as native
+from pvcheck.engines.native.compiler import Compilation, Compiler
+from pvcheck.engines.native.encoding import Unsupported
+from pvcheck.engines.native.generate import generate
+from pvcheck.engines.native.library import Hit, Library
+from pvcheck.model import replay
+from pvcheck.model.instance import Instance
+from pvcheck.model.model import Fault
+from pvcheck.model.result import LockEdge, Result, Statistics
+from pvcheck.model.semantics import Semantics, after
+from pvcheck.model.trace import Move
+from pvcheck.model.verdict import Verdict, Violated
+
+POLL = 0.05
+"""Seconds between looks at a search that runs."""
+FAULTS = tuple(Fault)
+"""By number in C, less 1."""
+
+
+@dataclass(frozen=True)
+class NativeEngine:
+    """Memory: a few bytes per state. ``workers``: threads; with one, states are met in the reference's order."""
+
+    compiler: Compiler
+    workers: int = 1
+
+    @property
+    def name(self) -> str:
+        return "native"
+
+    def check(
+        self,
+        instance: Instance,
+        properties: Collection[str],
+        limits: Limits,
+        progress: Progress,
+        *,
+        stop_when_violated: Collection[str] = (),
+    ) -> Result:
+        """As ``Engine.check``.
+
+        Raises:
+            Unsupported: the instance cannot be represented.
+            NoCompiler: the compiler fails.
+        """
+        meter = Meter(limits, progress)
+        semantics = Semantics(instance)
+        if semantics.initial_fault is not None:
+            raise Unsupported("an initial state that does not come about")
+        generated = generate(semantics)
+        compilation = Compilation(generated.source, self.compiler)
+        try:
+            library = Library(compilation.library(), generated)
+            return _Check(semantics, library, properties, limits, meter).result(
+                self.workers, stop_when_violated
+            )
+        finally:
+            compilation.abandon()
+
+
+class _Check:
+    """One check of an instance by its library."""
+
+    def __init__(
+        self,
+        semantics: Semantics,
+        library: Library,
+        properties: Collection[str],
+        limits: Limits,
+        meter: Meter,
+    ) -> None:
+        self._semantics = semantics
+        self._library = library
+        self._properties = properties
+        self._limits = limits
+        self._meter = meter
+        self._interrupted = False
+
+    def result(self, workers: int, stop: Collection[str]) -> Result:
+        run = self._run(workers, stop)
+        reason = self._search(run)
+        moves, edges = self._runs(run)
+        verdicts: dict[str, Verdict] = {}
+        fault = FAULTS[run.first_fault - 1] if run.first_fault else None
+        for name in self._semantics.model.properties:
+            if name not in self._properties:
+                continue
+            if name in moves:
+                trace = replay.trace_of(self._semantics, name, moves[name])
+                verdicts[name] = Violated(trace)
+            else:
+                fault_depth = run.fault_depth if run.fault_depth >= 0 else None
+                verdicts[name] = unviolated(run.states, run.depth, reason, fault, fault_depth)
+        g = self._library.generated
+        return Result(
+            verdicts=verdicts,
+            statistics=Statistics(
+                states=run.states,
+                transitions=run.transitions,
+                depth=run.depth,
+                seconds=self._meter.seconds,
+            ),
+            coverage=coverage_of(
+                [item for item, covered in zip(g.items, run.covered, strict=False) if covered]
+                + self._semantics.items(self._semantics.initial_covered),
+                {c for c, contended in zip(g.classes, run.contended, strict=False) if contended},
+                {i for i, is_open in zip(g.invariants, run.open, strict=False) if is_open},
+            ),
+            lock_edges=self._lock_edges(edges),
+            interrupted=self._interrupted,
+        )
+
+    def _run(self, workers: int, stop: Collection[str]) -> Any:
+        run = self._library.run_type()
+        run.workers = workers
+        run.most_states = self._limits.states or 2**63
+        run.most_depth = 2**63 if self._limits.depth is None else self._limits.depth
+        run.most_bytes = self._limits.bytes or _memory()
+        for n, name in enumerate(self._library.properties):
+            run.asked[n] = name in self._properties
+            run.stop[n] = name in stop
+        return run
+
+    def _search(self, run: Any) -> str | None:
+        """Search while watching the limits; why it ended early."""
+        found: list[int | None] = []
+        reason: str | None = None
+        worker = threading.Thread(target=lambda: found.append(self._library.search(run)))
+        worker.start()
+        while worker.is_alive():
+            try:
+                worker.join(POLL)
+                self._meter.report(
+                    depth=run.depth,
+                    states=run.states,
+                    transitions=run.transitions,
+                    frontier=run.frontier,
+                )
+                if reason is None and (reason := self._meter.exceeded(run.states)) is not None:
+                    run.halt = 1
+            except KeyboardInterrupt:
+                self._interrupted, reason = True, "interrupted"
+                run.halt = 1
+        self._library.free(found[0])
+        return self._reason(run, reason)
+
+    def _reason(self, run: Any, halted: str | None) -> str | None:
+        match run.reason:
+            case native.COMPLETE:
+                return None
+            case native.DEPTH:
+                return f"depth limit {self._limits.depth}"
+            case native.STATES:
+                return f"state limit {self._limits.states}"
+            case native.MEMORY:
+                return f"memory limit {run.most_bytes // 2**20} MiB"
+            case native.STOPPED:
+                return halted
+            case native.VIOLATION:
+                hit = [
+                    name
+                    for n, name in enumerate(self._library.properties)
+                    if run.stop[n] and run.hits[n].depth >= 0
+                ]
+                return f"stopped after the violation of {', '.join(hit)}"
+            case native.LIMITATION:
+                raise Unsupported("a number beyond 2^31")
+        return "out of memory"
+
+    def _runs(self, run: Any) -> tuple[dict[str, list[Move]], dict[int, tuple[list[Move], int]]]:
+        """The runs to what was found: to violations by property; to lock edges, with who is about to
+        acquire there, by number of the edge."""
+        wanted = [h.depth for h in (*run.hits, *run.edges) if h.depth >= 0]
+        if not wanted:
+            return {}, {}
+        again = self._run(1, ())
+        again.record = 1
+        again.most_states = 2**63
+        again.most_depth = max(wanted) + 1
+        search = self._library.search(again)
+        try:
+            return (
+                {
+                    name: self._path(search, hit, last=hit.thread >= 0)
+                    for name, hit in zip(self._library.properties, again.hits, strict=True)
+                    if hit.depth >= 0
+                },
+                {
+                    number: (self._path(search, hit, last=False), hit.thread)
+                    for number, hit in enumerate(again.edges)
+                    if hit.depth >= 0
+                },
+            )
+        finally:
+            self._library.free(search)
+
+    def _path(self, search: int | None, hit: Hit, *, last: bool) -> list[Move]:
+        """The run to where something was first met; ``last``: with the step that shows it."""
+        steps = [(hit.thread, hit.outcome)] if last else []
+        at = hit.at
+        for depth in range(hit.depth, 0, -1):
+            parent = self._library.parent(search, depth, at)
+            steps.append((parent.thread, parent.outcome))
+            at = parent.at
+        moves: list[Move] = []
+        state = self._semantics.initial
+        for thread, number in reversed(steps):
+            outcome = self._semantics.outcomes(state[0], state[1][thread], thread)[number]
+            moves.append(Move(thread, outcome.choices))
+            following = after(state, thread, outcome)
+            if following is None:
+                break
+            state = following
+        return moves
+
+    def _lock_edges(self, runs: dict[int, tuple[list[Move], int]]) -> tuple[LockEdge, ...]:
+        edges = (
+            LockEdge(*self._library.generated.edges[number], replay.about_to(self._semantics, *run))
+            for number, run in runs.items()
+        )
+        return tuple(sorted(edges, key=lambda e: (e.before, e.after, e.direction)))
+
+
+def _memory() -> int:
+    """What may be used without being asked: most of what is free, lest the system kills somebody."""
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 9 // 10
+    except (OSError, ValueError):
+        return 1 << 40

@@ -1,0 +1,116 @@
+/* Sets of rows of words, each row numbered when it is first met, from 0. Several threads may add at once.
+ *
+ * States are made of few different parts (a shared one, one local to each thread), so a state is kept as the
+ * numbers of its parts: the first level of tree compression (Laarman, van de Pol, Weber: Parallel recursive
+ * state compression for free, SPIN 2011). */
+
+typedef struct Parts {
+    u64 *rows;  /* reserved for `most` rows */
+    u32 *slots; /* open addressing: number + 1, 0 is empty */
+    u64 mask;   /* number of slots less 1 */
+    u32 count;
+    u32 most;
+} Parts;
+
+#define NO_PART 0xffffffffu
+
+static inline u64 scramble(u64 h)
+{
+    h ^= h >> 32;
+    h *= 0x9fb21c651e98df25ULL;
+    h ^= h >> 29;
+    return h;
+}
+
+static inline u64 row_hash(const u64 *row, int words)
+{
+    u64 h = 0;
+    for (int k = 0; k < words; ++k)
+        h = scramble(h ^ row[k]) + 0x9e3779b97f4a7c15ULL;
+    return h ^ h >> 31;
+}
+
+static int parts_open(Parts *p, int words, u64 slots, u64 most)
+{
+    p->mask = slots - 1;
+    p->count = 0;
+    p->slots = map_memory(slots * sizeof *p->slots);
+    for (p->rows = NULL; most >= 1 << 16 && !p->rows; most /= 2) {
+        p->most = (u32)most;
+        p->rows = map_memory(most * (size_t)words * sizeof *p->rows);
+    }
+    return p->rows && p->slots;
+}
+
+static void parts_close(Parts *p, int words)
+{
+    unmap_memory(p->rows, (size_t)p->most * (size_t)words * sizeof *p->rows);
+    unmap_memory(p->slots, (p->mask + 1) * sizeof *p->slots);
+    p->rows = NULL;
+    p->slots = NULL;
+}
+
+static inline u64 parts_bytes(const Parts *p, int words)
+{
+    return (u64)p->count * (u64)words * sizeof *p->rows + (p->mask + 1) * sizeof *p->slots;
+}
+
+static inline int rows_equal(const u64 *a, const u64 *b, int words)
+{
+    u64 difference = 0;
+    for (int k = 0; k < words; ++k)
+        difference |= a[k] ^ b[k];
+    return !difference;
+}
+
+/* The number of a row, added if it is new. `spare`: a number that this thread has in reserve, as it lost a
+ * race for its slot. */
+static inline u32 parts_number(Parts *p, const u64 *row, u64 hash, int words, u32 *spare, int *fresh)
+{
+    for (u64 at = hash & p->mask;; at = (at + 1) & p->mask) {
+        u32 slot = __atomic_load_n(&p->slots[at], __ATOMIC_ACQUIRE);
+        if (!slot) {
+            u32 number = *spare;
+            if (number == NO_PART)
+                number = __atomic_fetch_add(&p->count, 1, __ATOMIC_RELAXED);
+            *spare = NO_PART;
+            memcpy(p->rows + (size_t)number * (size_t)words, row, (size_t)words * sizeof *row);
+            if (__atomic_compare_exchange_n(&p->slots[at], &slot, number + 1, 0, __ATOMIC_RELEASE,
+                                            __ATOMIC_ACQUIRE)) {
+                *fresh = 1;
+                return number;
+            }
+            *spare = number;
+        }
+        if (rows_equal(p->rows + (size_t)(slot - 1) * (size_t)words, row, words))
+            return slot - 1;
+    }
+}
+
+/* Whether there should be more slots before much is added. */
+static inline int parts_crowded(const Parts *p, u32 margin)
+{
+    return p->count + (u64)margin > (p->mask + 1) / 8 * 5;
+}
+
+/* Twice the slots; 0 if there is no memory. Nobody may add meanwhile. */
+static int parts_grow(Parts *p, int words)
+{
+    u64 mask = p->mask * 2 + 1;
+    u32 *slots = map_memory((mask + 1) * sizeof *slots);
+    if (!slots)
+        return 0;
+    for (u64 old = 0; old <= p->mask; ++old) {
+        u32 slot = p->slots[old];
+        if (!slot)
+            continue;
+        u64 at = row_hash(p->rows + (size_t)(slot - 1) * (size_t)words, words) & mask;
+        while (slots[at])
+            at = (at + 1) & mask;
+        slots[at] = slot;
+    }
+    unmap_memory(p->slots, (p->mask + 1) * sizeof *p->slots);
+    p->slots = slots;
+    p->mask = mask;
+    return 1;
+}

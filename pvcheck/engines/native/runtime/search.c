@@ -1,0 +1,753 @@
+/* Breadth-first search, level by level, in any number of threads.
+ *
+ * Single-threaded it meets states in the order in which the reference engine does. Work goes in batches, so
+ * that the memory that a lookup needs is on its way while others are prepared. */
+
+#include "search.h"
+
+/* ---- keys -------------------------------------------------------------------------------------------------- */
+
+static inline u64 key_of(const Search *s, const Entry *e)
+{
+    u64 key = e->part[0];
+    int shift = s->shared_bits;
+    for (int k = 1; k < PARTS; ++k, shift += s->local_bits)
+        key |= (u64)e->part[k] << shift;
+    return key;
+}
+
+static int bits_for(u64 count)
+{
+    int bits = 12;
+    while ((count + 2 * MOST_WORKERS * BATCH) >> bits)
+        ++bits;
+    return bits;
+}
+
+static u32 local_count(const Search *s)
+{
+    return TUPLES ? s->tuple.count : s->local.count;
+}
+
+static u64 bytes_used(const Search *s)
+{
+    u64 bytes = parts_bytes(&s->shared, WORDS) + parts_bytes(&s->local, LOCAL_WORDS) + states_bytes(&s->states);
+    if (TUPLES)
+        bytes += parts_bytes(&s->tuple, TUPLE_WORDS);
+    for (u32 k = 0; k < s->run->workers; ++k)
+        bytes += (s->level[k].room + s->next[k].room) * sizeof(Entry);
+    if (s->run->record)
+        bytes += s->run->states * (sizeof(Entry) + sizeof(Parent));
+    return bytes;
+}
+
+/* Whether some table has to grow before much is added. */
+static int crowded(const Search *s)
+{
+    u32 margin = 2 * BATCH * s->run->workers;
+    return s->states.count + margin > states_slots(&s->states) / 5 * 4 || parts_crowded(&s->shared, margin) ||
+           parts_crowded(&s->local, margin) || (TUPLES && parts_crowded(&s->tuple, margin)) ||
+           (s->shared.count + (u64)margin) >> s->shared_bits || (local_count(s) + (u64)margin) >> s->local_bits ||
+           s->shared.count + margin > s->shared.most || local_count(s) + margin > (TUPLES ? s->tuple : s->local).most;
+}
+
+/* The set of states with other sizes of keys or more buckets; 0 if there is no room. */
+static int states_again(Search *s, int shared_bits, int local_bits, int bucket_bits)
+{
+    States new = {0};
+    int bits = shared_bits + (PARTS - 1) * local_bits;
+    for (;;) {
+        if (!states_open(&new, bits, bucket_bits))
+            return 0;
+        int full = 0;
+        u64 mixed[LINE / 4], all = low_bits(s->shared_bits), local = low_bits(s->local_bits);
+        for (u64 bucket = 0; bucket >> s->states.bucket_bits == 0 && !full; ++bucket) {
+            int n = states_in_bucket(&s->states, bucket, mixed);
+            for (int k = 0; k < n && !full; ++k) {
+                u64 key = unmix(mixed[k], s->states.bits), other = key & all;
+                for (int p = 0; p < PARTS - 1; ++p)
+                    other |= (key >> (s->shared_bits + p * s->local_bits) & local) << (shared_bits + p * local_bits);
+                full = states_add(&new, mix(other, bits)) == FULL;
+            }
+        }
+        if (!full)
+            break;
+        states_close(&new);
+        ++bucket_bits;
+    }
+    new.count = s->states.count;
+    states_close(&s->states);
+    s->states = new;
+    s->shared_bits = shared_bits;
+    s->local_bits = local_bits;
+    return 1;
+}
+
+/* Makes room in all tables that need it. Nobody else may work. */
+static void grow(Search *s, int full)
+{
+    u32 margin = 4 * BATCH * s->run->workers;
+    int sound = 1;
+    if (s->shared.count + margin > s->shared.most || s->local.count + margin > s->local.most ||
+        (TUPLES && s->tuple.count + margin > s->tuple.most))
+        sound = 0;
+    u64 more = 0;
+    int bucket_bits = s->states.bucket_bits;
+    if (full || s->states.count + margin > states_slots(&s->states) / 5 * 4) {
+        ++bucket_bits;
+        more += 2 * states_bytes(&s->states);
+    }
+    more += parts_crowded(&s->shared, margin) ? 8 * (s->shared.mask + 1) : 0;
+    if (bytes_used(s) + more > s->run->most_bytes) {
+        s->run->reason = MEMORY;
+        s->over = 1;
+        return;
+    }
+    while (sound && parts_crowded(&s->shared, margin))
+        sound = parts_grow(&s->shared, WORDS);
+    while (sound && parts_crowded(&s->local, margin))
+        sound = parts_grow(&s->local, LOCAL_WORDS);
+    while (TUPLES && sound && parts_crowded(&s->tuple, margin))
+        sound = parts_grow(&s->tuple, TUPLE_WORDS);
+    int shared_bits = s->shared_bits, local_bits = s->local_bits;
+    if ((s->shared.count + (u64)margin) >> shared_bits)
+        shared_bits = bits_for(2 * (u64)s->shared.count);
+    if ((local_count(s) + (u64)margin) >> local_bits)
+        local_bits = bits_for(2 * (u64)local_count(s));
+    if (sound && (bucket_bits != s->states.bucket_bits || shared_bits != s->shared_bits || local_bits != s->local_bits))
+        sound = states_again(s, shared_bits, local_bits, bucket_bits);
+    if (!sound) {
+        s->run->reason = NO_ROOM;
+        s->over = 1;
+    }
+}
+
+/* ---- workers meet ------------------------------------------------------------------------------------------ */
+
+static void grow_and_go_on(Search *s)
+{
+    grow(s, s->growth == 2);
+    s->growth = 0;
+    s->parked = 0;
+    ++s->round;
+    pthread_cond_broadcast(&s->changed);
+}
+
+/* Wait until the tables have grown. */
+static void park(Search *s)
+{
+    pthread_mutex_lock(&s->mutex);
+    if (s->growth) {
+        int round = s->round;
+        if (++s->parked == s->working)
+            grow_and_go_on(s);
+        else
+            while (s->round == round)
+                pthread_cond_wait(&s->changed, &s->mutex);
+    }
+    pthread_mutex_unlock(&s->mutex);
+}
+
+static void ask_for_growth(Search *s, int how)
+{
+    pthread_mutex_lock(&s->mutex);
+    if (s->growth < how)
+        s->growth = how;
+    pthread_mutex_unlock(&s->mutex);
+}
+
+static void leave(Search *s)
+{
+    pthread_mutex_lock(&s->mutex);
+    --s->working;
+    if (s->growth && s->working && s->parked == s->working)
+        grow_and_go_on(s);
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->mutex);
+}
+
+/* ---- properties -------------------------------------------------------------------------------------------- */
+
+static void hit(Hit *h, u64 depth, u64 at, int thread, u32 outcome)
+{
+    if (h->depth < 0)
+        *h = (Hit){(i64)depth, at, thread, outcome};
+}
+
+/* Judge the invariants of a new shared part that differs in some cells from one that was judged. */
+static void judge_shared(Worker *wk, const u64 *now, const u64 *before, u64 at, int thread, u32 outcome)
+{
+    X *x = &wk->judge;
+    memcpy(x->w, now, sizeof x->w);
+    for (int i = 0; i < INVARIANTS; ++i) {
+        int looked_for = wk->search->run->asked[FIRST_INVARIANT + i] && wk->hits[FIRST_INVARIANT + i].depth < 0;
+        if (wk->open[i] && !looked_for)
+            continue;
+        u64 differs = 0;
+        for (int k = 0; before && k < WORDS; ++k)
+            differs |= (now[k] ^ before[k]) & INVARIANT_MASK[i][k];
+        if (before && !differs)
+            continue;
+        x->fault = 0;
+        if (!wk->open[i])
+            wk->open[i] = (u8)INVARIANT_OPENS[i](x);
+        x->fault = 0;
+        if (looked_for && !INVARIANT_HOLDS[i](x))
+            hit(&wk->hits[FIRST_INVARIANT + i], wk->search->depth, at, thread, outcome);
+    }
+}
+
+/* Judge the lock that a thread is about to take in the state whose shared part is `row`. */
+static void judge_lock(Worker *wk, const u64 *row, int step, u64 at)
+{
+    X *x = &wk->x;
+    memcpy(x->w, row, sizeof x->w);
+    x->fault = 0;
+    int cell = STEP_WANTED[step](x);
+    x->fault = x->late = 0;
+    if (cell < 0)
+        return;
+    u32 who = 1 + (u32)cell * THREADS + (u32)x->thread;
+#if LOCK_WORDS == 1
+    struct Seen *seen = &wk->seen[(scramble((row[0] & LOCK_MASK) ^ (u64)who << 48)) & 1023];
+    if (!wk->search->judging && seen->who == who && seen->locks == (row[0] & LOCK_MASK))
+        return;
+    *seen = (struct Seen){row[0] & LOCK_MASK, who};
+#endif
+    lockset others = held_by(row, x->thread) & ~((lockset)1 << cell);
+    if (others & ~MAY_PRECEDE[cell] && wk->search->run->asked[LOCK_ORDER])
+        hit(&wk->hits[LOCK_ORDER], wk->search->depth, at, -1, 0);
+    if (wk->search->judging)
+        return;
+    for (int k = 0; k < LOCK_CELLS; ++k)
+        if (others >> k & 1)
+            hit(&wk->edges[LOCK_EDGE[k * LOCK_CELLS + cell]], wk->search->depth, at, x->thread, (u32)cell);
+}
+
+/* Whether some waiting thread is on a cycle of waits, or on a way to a finished one. */
+static int waits_forever(const u64 *way, u64 waiting, u64 finished)
+{
+    for (int start = 0; start < THREADS; ++start) {
+        if (!(waiting >> start & 1))
+            continue;
+        u64 reached = way[start], before = 0;
+        while (reached != before) {
+            before = reached;
+            for (int t = 0; t < THREADS; ++t)
+                if (reached & waiting & 1ULL << t)
+                    reached |= way[t];
+        }
+        if (reached & (finished | 1ULL << start))
+            return 1;
+    }
+    return 0;
+}
+
+/* ---- steps ------------------------------------------------------------------------------------------------- */
+
+static void keep(Worker *wk, const Candidate *c)
+{
+    Segment *out = wk->out;
+    if (out->count == out->room) {
+        u64 room = out->room ? out->room * 2 : 1024;
+        Entry *entries = realloc(out->entries, room * sizeof *entries);
+        Parent *parents = out->parents;
+        if (entries)
+            out->entries = entries;
+        if (entries && wk->search->run->record) {
+            parents = realloc(parents, room * sizeof *parents);
+            if (parents)
+                out->parents = parents;
+        }
+        if (!entries || (wk->search->run->record && !parents)) {
+            wk->search->run->reason = NO_ROOM;
+            wk->search->over = 1;
+            return;
+        }
+        out->room = room;
+    }
+    out->entries[out->count] = c->entry;
+    if (wk->search->run->record)
+        out->parents[out->count] = (Parent){c->at, c->thread, c->outcome};
+    ++out->count;
+}
+
+/* Number the parts of the candidates and add those states that are new. */
+static void flush(Worker *wk)
+{
+    Search *s = wk->search;
+    Parts *shared = &s->shared;
+    for (int k = 0; k < wk->waiting; ++k) {
+        Candidate *c = &wk->batch[k];
+        u32 slot = c->changes ? shared->slots[c->hash & shared->mask] : 0;
+        if (slot)
+            __builtin_prefetch(shared->rows + (size_t)(slot - 1) * WORDS);
+    }
+    for (int k = 0; k < wk->waiting; ++k) {
+        Candidate *c = &wk->batch[k];
+        if (c->changes) {
+            int fresh = 0;
+            c->entry.part[0] = parts_number(shared, c->w, c->hash, WORDS, &wk->spare_shared, &fresh);
+            if (fresh)
+                judge_shared(wk, c->w, shared->rows + (size_t)c->source * WORDS, c->at, c->thread, c->outcome);
+        }
+        c->hash = mix(key_of(s, &c->entry), s->states.bits);
+        __builtin_prefetch(bucket_of(&s->states, c->hash), 1);
+    }
+    u64 new = 0;
+    for (int k = 0; k < wk->waiting; ++k) {
+        Candidate *c = &wk->batch[k];
+        int is = states_add(&s->states, c->hash);
+        while (is == FULL && !s->over) {
+            __atomic_fetch_add(&s->states.count, new, __ATOMIC_RELAXED);
+            new = 0;
+            ask_for_growth(s, 2);
+            park(s);
+            for (int j = k; j < wk->waiting; ++j)
+                wk->batch[j].hash = mix(key_of(s, &wk->batch[j].entry), s->states.bits);
+            is = states_add(&s->states, c->hash);
+        }
+        if (is == NEW) {
+            keep(wk, c);
+            ++new;
+        }
+    }
+    __atomic_fetch_add(&s->states.count, new, __ATOMIC_RELAXED);
+    wk->waiting = 0;
+    if (!s->growth && crowded(s))
+        ask_for_growth(s, 1);
+    if (s->growth)
+        park(s);
+}
+
+/* A step that was taken from entry `e`, whose shared part is `row`. */
+static void met(Worker *wk, const Entry *e, const u64 *row, const u32 *locals, u64 at, u32 outcome)
+{
+    Search *s = wk->search;
+    X *x = &wk->x;
+    int fresh = 0;
+    u32 local = parts_number(&s->local, x->n, row_hash(x->n, LOCAL_WORDS), LOCAL_WORDS, &wk->spare_local, &fresh);
+    Candidate *c = &wk->batch[wk->waiting++];
+    c->entry = *e;
+    if (TUPLES) {
+        u32 tuple[2 * TUPLE_WORDS] = {0};
+        u64 words[TUPLE_WORDS];
+        memcpy(tuple, locals, THREADS * sizeof *tuple);
+        tuple[x->thread] = local;
+        memcpy(words, tuple, sizeof words);
+        c->entry.part[1] = parts_number(&s->tuple, words, row_hash(words, TUPLE_WORDS), TUPLE_WORDS, &wk->spare_tuple, &fresh);
+    } else {
+        c->entry.part[1 + x->thread] = local;
+    }
+    c->source = e->part[0];
+    c->at = at;
+    c->thread = (u16)x->thread;
+    c->outcome = outcome;
+    c->changes = !rows_equal(row, x->w, WORDS);
+    if (c->changes) {
+        memcpy(c->w, x->w, sizeof c->w);
+        c->hash = row_hash(x->w, WORDS);
+        __builtin_prefetch(&s->shared.slots[c->hash & s->shared.mask]);
+    }
+    if (wk->waiting == BATCH)
+        flush(wk);
+}
+
+static void give_up(Worker *wk)
+{
+    wk->search->run->reason = LIMITATION;
+    wk->search->over = 1;
+}
+
+/* Take every step from a state; judge it. */
+static void expand(Worker *wk, const Entry *entry, u64 at)
+{
+    Search *s = wk->search;
+    X *x = &wk->x;
+    /* Growth moves no rows. */
+    const Entry e = *entry;
+    const u64 *row = s->shared.rows + (size_t)e.part[0] * WORDS;
+    u32 locals[2 * TUPLE_WORDS];
+    if (TUPLES)
+        memcpy(locals, s->tuple.rows + (size_t)e.part[1] * TUPLE_WORDS, sizeof locals);
+    else
+        memcpy(locals, e.part + 1, THREADS * sizeof *locals);
+    u64 idle = 0, waiting = 0, awaited = 0, finished = 0, way[THREADS];
+    for (int t = 0; t < THREADS; ++t) {
+        x->l = s->local.rows + (size_t)locals[t] * LOCAL_WORDS;
+        int location = (int)(x->l[0] & 0xffff) - 2;
+        if (location < 0) {
+            idle |= 1ULL << t;
+            finished |= location == -1 ? 1ULL << t : 0;
+            continue;
+        }
+        int step = THREAD_STEP[t] + location;
+        x->thread = t;
+        x->me = THREAD_ELEMENT[t];
+        x->first = THREAD_SNAPSHOTS[t];
+        if (STEP_WANTED[step])
+            judge_lock(wk, row, step, at);
+        u32 outcomes = 0;
+        u64 who = 0;
+        x->count = 0;
+        do {
+            memcpy(x->w, row, sizeof x->w);
+            x->taken = x->fault = x->late = 0;
+            x->way = 0;
+            int end = STEPS[step](x);
+            if (x->broken || end == UNSUPPORTED) {
+                give_up(wk);
+                return;
+            }
+            settle(x, end == DONE && !s->judging);
+            who = x->way;
+            if (end == BLOCKED)
+                continue;
+            if (!s->judging) {
+                if (end == DONE)
+                    met(wk, &e, row, locals, at, outcomes);
+                else {
+                    wk->first_fault = wk->first_fault ? wk->first_fault : (u32)x->fault;
+                    if (s->run->asked[FIRST_FAULT - 1 + x->fault])
+                        hit(&wk->hits[FIRST_FAULT - 1 + x->fault], s->depth, at, t, outcomes);
+                }
+            }
+            ++outcomes;
+        } while (advance(x));
+        wk->transitions += s->judging ? 0 : outcomes;
+        if (!outcomes) {
+            idle |= 1ULL << t;
+            if (who) {
+                waiting |= 1ULL << t;
+                way[t] = who;
+                awaited |= who;
+                if (!s->judging)
+                    wk->contended[CLASS_OF[x->wait_cell]] = 1;
+            }
+        }
+    }
+    if (((awaited & idle) || idle == EVERYBODY) && s->run->asked[DEADLOCK] && wk->hits[DEADLOCK].depth < 0 &&
+        (waits_forever(way, waiting, finished) || (idle == EVERYBODY && finished != EVERYBODY)))
+        hit(&wk->hits[DEADLOCK], s->depth, at, -1, 0);
+}
+
+/* ---- levels ------------------------------------------------------------------------------------------------ */
+
+static u64 level_count(const Search *s, const Segment *level)
+{
+    u64 count = 0;
+    for (u32 k = 0; k < s->run->workers; ++k)
+        count += level[k].count;
+    return count;
+}
+
+/* This worker's share of the level. */
+static void work(Worker *wk)
+{
+    Search *s = wk->search;
+    while (!s->over && !s->run->halt) {
+        u64 begin = __atomic_fetch_add(&s->next_block, 1, __ATOMIC_RELAXED) * BLOCK, end = begin + BLOCK;
+        u64 offset = 0;
+        int some = 0;
+        for (u32 k = 0; k < s->run->workers; ++k) {
+            const Segment *from = &s->level[k];
+            u64 low = begin > offset ? begin - offset : 0;
+            u64 high = end > offset ? end - offset : 0;
+            for (u64 i = low; i < high && i < from->count && !s->over; ++i) {
+                some = 1;
+                if (i + 4 < from->count)
+                    __builtin_prefetch(s->shared.rows + (size_t)from->entries[i + 4].part[0] * WORDS);
+                expand(wk, &from->entries[i], offset + i);
+            }
+            offset += from->count;
+        }
+        if (!some && begin >= offset)
+            break;
+        if (wk->number == 0) {
+            s->run->states = s->states.count;
+            s->run->bytes = bytes_used(s);
+            u64 transitions = 0;
+            for (u32 k = 0; k < s->run->workers; ++k)
+                transitions += s->workers[k].transitions;
+            s->run->transitions = transitions;
+            s->run->frontier = level_count(s, s->next) + (offset > begin ? offset - begin : 0);
+            if (s->run->bytes > s->run->most_bytes) {
+                s->run->reason = MEMORY;
+                s->over = 1;
+            }
+        }
+        if (s->states.count >= s->run->most_states) {
+            s->run->reason = STATES;
+            s->over = 1;
+        }
+    }
+    if (!s->judging)
+        flush(wk);
+    leave(s);
+}
+
+static void *assist(void *argument)
+{
+    Worker *wk = argument;
+    Search *s = wk->search;
+    int round = 0;
+    for (;;) {
+        pthread_mutex_lock(&s->mutex);
+        while (s->level_round == round)
+            pthread_cond_wait(&s->changed, &s->mutex);
+        round = s->level_round;
+        pthread_mutex_unlock(&s->mutex);
+        if (round < 0)
+            return NULL;
+        work(wk);
+    }
+}
+
+/* All workers' shares of the level; small levels are done alone. */
+static void work_together(Search *s, u64 count)
+{
+    int alone = s->run->workers == 1 || count < 8 * BLOCK * s->run->workers;
+    s->next_block = 0;
+    pthread_mutex_lock(&s->mutex);
+    s->working = alone ? 1 : (int)s->run->workers;
+    s->parked = 0;
+    if (!alone) {
+        ++s->level_round;
+        pthread_cond_broadcast(&s->changed);
+    }
+    pthread_mutex_unlock(&s->mutex);
+    work(&s->workers[0]);
+    pthread_mutex_lock(&s->mutex);
+    while (s->working)
+        pthread_cond_wait(&s->changed, &s->mutex);
+    pthread_mutex_unlock(&s->mutex);
+}
+
+static void earliest(Hit *all, const Hit *one)
+{
+    if (one->depth >= 0 && (all->depth < 0 || one->depth < all->depth))
+        *all = *one;
+}
+
+/* What the workers found, put together. */
+static void gather(Search *s)
+{
+    Run *run = s->run;
+    run->transitions = 0;
+    for (u32 k = 0; k < run->workers; ++k) {
+        Worker *wk = &s->workers[k];
+        run->transitions += wk->transitions;
+        for (int p = 0; p < PROPERTIES; ++p)
+            earliest(&run->hits[p], &wk->hits[p]);
+        for (int p = 0; p < EDGES; ++p)
+            earliest(&run->edges[p], &wk->edges[p]);
+        for (int i = 0; i < ITEMS; ++i)
+            run->covered[i] |= wk->covered[i];
+        for (int i = 0; i < CLASSES; ++i)
+            run->contended[i] |= wk->contended[i];
+        for (int i = 0; i < INVARIANTS; ++i)
+            run->open[i] |= wk->open[i];
+        if (wk->first_fault && !run->first_fault) {
+            run->first_fault = wk->first_fault;
+            run->fault_depth = (i64)s->depth + 1;
+        }
+        /* What one has found the others need not look for. */
+        for (u32 j = 0; j < run->workers; ++j)
+            for (int i = 0; i < INVARIANTS; ++i)
+                s->workers[j].open[i] |= wk->open[i];
+    }
+    run->states = s->states.count;
+    run->bytes = bytes_used(s);
+    run->shared_parts = s->shared.count;
+    run->local_parts = s->local.count;
+    run->state_bytes = states_bytes(&s->states);
+}
+
+/* Whether the run ends here; sets the reason. */
+static int finished_level(Search *s)
+{
+    Run *run = s->run;
+    if (s->over)
+        return 1;
+    if (run->halt) {
+        run->reason = STOPPED;
+        return 1;
+    }
+    run->depth = s->depth;
+    for (int p = 0; p < PROPERTIES; ++p)
+        if (run->stop[p] && run->hits[p].depth >= 0) {
+            run->reason = VIOLATION;
+            return 1;
+        }
+    return 0;
+}
+
+static void search_levels(Search *s)
+{
+    Run *run = s->run;
+    for (s->depth = 0;; ++s->depth) {
+        u64 count = level_count(s, s->level);
+        run->frontier = count;
+        if (!count) {
+            run->reason = COMPLETE;
+            return;
+        }
+        s->judging = s->depth >= run->most_depth;
+        work_together(s, count);
+        gather(s);
+        if (finished_level(s))
+            return;
+        if (s->judging) {
+            run->reason = DEPTH;
+            return;
+        }
+        if (run->record) {
+            Segment *levels = realloc(s->levels, (s->depth + 2) * sizeof *levels);
+            if (!levels) {
+                run->reason = NO_ROOM;
+                return;
+            }
+            s->levels = levels;
+            s->levels[s->depth] = s->level[0];
+            s->level[0] = (Segment){0};
+        }
+        Segment *level = s->level;
+        s->level = s->next;
+        s->next = level;
+        for (u32 k = 0; k < run->workers; ++k)
+            s->next[k].count = 0;
+        for (u32 k = 0; k < run->workers; ++k)
+            s->workers[k].out = &s->next[k];
+    }
+}
+
+static int set_up(Search *s)
+{
+    Run *run = s->run;
+    u64 most = 0xfffffff0u;
+    int opened = parts_open(&s->shared, WORDS, 1 << 14, most) && parts_open(&s->local, LOCAL_WORDS, 1 << 14, most / 16);
+    if (TUPLES)
+        opened = opened && parts_open(&s->tuple, TUPLE_WORDS, 1 << 14, most);
+    s->shared_bits = s->local_bits = bits_for(1024);
+    opened = opened && states_open(&s->states, s->shared_bits + (PARTS - 1) * s->local_bits, 8);
+    s->workers = calloc(run->workers, sizeof *s->workers);
+    s->level = calloc(run->workers, sizeof *s->level);
+    s->next = calloc(run->workers, sizeof *s->next);
+    if (!opened || !s->workers || !s->level || !s->next)
+        return 0;
+    for (u32 k = 0; k < run->workers; ++k) {
+        Worker *wk = &s->workers[k];
+        wk->search = s;
+        wk->number = (int)k;
+        wk->x.covered = wk->covered;
+        wk->out = &s->next[k];
+        wk->spare_shared = wk->spare_local = wk->spare_tuple = NO_PART;
+        for (int p = 0; p < PROPERTIES; ++p)
+            wk->hits[p].depth = -1;
+        for (int p = 0; p <= EDGES; ++p)
+            wk->edges[p].depth = -1;
+    }
+    return 1;
+}
+
+static void first_state(Search *s)
+{
+    Worker *wk = &s->workers[0];
+    Candidate *c = &wk->batch[0];
+    int fresh;
+    u32 locals[2 * TUPLE_WORDS] = {0};
+    for (int t = 0; t < THREADS; ++t)
+        locals[t] = parts_number(&s->local, FIRST_LOCAL[t], row_hash(FIRST_LOCAL[t], LOCAL_WORDS), LOCAL_WORDS, &wk->spare_local, &fresh);
+    c->entry.part[0] = parts_number(&s->shared, FIRST_SHARED, row_hash(FIRST_SHARED, WORDS), WORDS, &wk->spare_shared, &fresh);
+    if (TUPLES) {
+        u64 words[TUPLE_WORDS];
+        memcpy(words, locals, sizeof words);
+        c->entry.part[1] = parts_number(&s->tuple, words, row_hash(words, TUPLE_WORDS), TUPLE_WORDS, &wk->spare_tuple, &fresh);
+    } else {
+        memcpy(c->entry.part + 1, locals, THREADS * sizeof *locals);
+    }
+    judge_shared(wk, FIRST_SHARED, NULL, 0, -1, 0);
+    c->hash = mix(key_of(s, &c->entry), s->states.bits);
+    states_add(&s->states, c->hash);
+    s->states.count = 1;
+    wk->out = &s->level[0];
+    keep(wk, c);
+    wk->out = &s->next[0];
+}
+
+/* ---- for the caller ---------------------------------------------------------------------------------------- */
+
+size_t pvcheck_run_bytes(void)
+{
+    return sizeof(Run);
+}
+
+/* Search; what was found is in `run`. The result is for pvcheck_parent and pvcheck_free. */
+Search *pvcheck_search(Run *run)
+{
+    Search *s = calloc(1, sizeof *s);
+    pthread_t threads[MOST_WORKERS];
+    u32 started = 0;
+    run->reason = NO_ROOM;
+    run->fault_depth = -1;
+    for (int p = 0; p < PROPERTIES; ++p)
+        run->hits[p].depth = -1;
+    for (int p = 0; p <= EDGES; ++p)
+        run->edges[p].depth = -1;
+    if (!s)
+        return NULL;
+    s->run = run;
+    pthread_mutex_init(&s->mutex, NULL);
+    pthread_cond_init(&s->changed, NULL);
+    if (set_up(s)) {
+        for (u32 k = 1; k < run->workers; ++k)
+            if (pthread_create(&threads[started], NULL, assist, &s->workers[k]) == 0)
+                ++started;
+        if (started + 1 == run->workers) {
+            first_state(s);
+            search_levels(s);
+        }
+        pthread_mutex_lock(&s->mutex);
+        s->level_round = -1;
+        pthread_cond_broadcast(&s->changed);
+        pthread_mutex_unlock(&s->mutex);
+        for (u32 k = 0; k < started; ++k)
+            pthread_join(threads[k], NULL);
+    }
+    return s;
+}
+
+/* From where the state at a place in a level was first met. */
+Parent pvcheck_parent(const Search *s, u64 depth, u64 at)
+{
+    const Segment *level = depth < s->depth ? &s->levels[depth] : &s->level[0];
+    return level->parents[at];
+}
+
+void pvcheck_free(Search *s)
+{
+    if (!s)
+        return;
+    for (u64 d = 0; s->levels && d < s->depth; ++d) {
+        free(s->levels[d].entries);
+        free(s->levels[d].parents);
+    }
+    free(s->levels);
+    for (u32 k = 0; s->level && s->next && k < s->run->workers; ++k) {
+        free(s->level[k].entries);
+        free(s->level[k].parents);
+        free(s->next[k].entries);
+        free(s->next[k].parents);
+    }
+    free(s->level);
+    free(s->next);
+    free(s->workers);
+    parts_close(&s->shared, WORDS);
+    parts_close(&s->local, LOCAL_WORDS);
+    if (TUPLES)
+        parts_close(&s->tuple, TUPLE_WORDS);
+    states_close(&s->states);
+    pthread_mutex_destroy(&s->mutex);
+    pthread_cond_destroy(&s->changed);
+    free(s);
+}
