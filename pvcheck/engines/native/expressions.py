@@ -219,8 +219,9 @@ class Expressions:
             case Optional(of=a), Optional(of=b):
                 if self._alike(a, b):
                     return value
-                inner = self.coerce(self.from_code("o - 1", a), a, b)
-                return f"({{ {self.word(given)} o = {value}; o ? {self.to_code(inner, b)} + 1 : 0; }})"
+                o = self.name("o")
+                inner = self.to_code(self.coerce(self.from_code(f"({o} - 1)", a), a, b), b)
+                return f"({{ {self.word(given)} {o} = {value}; {o} ? {inner} + 1 : 0; }})"
             case _, Optional(of=b):
                 return f"(({self.word(wanted)}){self.to_code(self.coerce(value, given, b), b)} + 1)"
             case SetOf(of=Int() as a), SetOf(of=Int() as b):
@@ -257,17 +258,18 @@ class Expressions:
         if self._alike(given, wanted):
             return value
         (most, width), (room, wide) = self.encoding.list(given), self.encoding.list(wanted)
-        k = self.name("k")
+        e, n, k, r = (self.name(letter) for letter in "enkr")
         word, target = self.word(given), self.word(wanted)
-        element = self.from_code(f"(e >> ({most - 1} - {k}) * {width}) & {mask(width)}", given.of)
+        element = self.from_code(f"({e} >> ({most - 1} - {k}) * {width} & {mask(width)})", given.of)
         code = self.to_code(self.coerce(element, given.of, wanted.of), wanted.of)
+        late = ""
         if most > room:
             self.lates = True
-        late = f"if (n > {room}) {{ x->late = 1; n = {room}; }} " if most > room else ""
+            late = f"if ({n} > {room}) {{ x->late = 1; {n} = {room}; }} "
         return (
-            f"({{ {word} e = {value}; int n = (int)(e >> {most * width}); {late}"
-            f"{target} r = ({target})n << {room * wide}; "
-            f"for (int {k} = 0; {k} < n; ++{k}) r |= ({target}){code} << ({room - 1} - {k}) * {wide}; r; }})"
+            f"({{ {word} {e} = {value}; int {n} = (int)({e} >> {most * width}); {late}"
+            f"{target} {r} = ({target}){n} << {room * wide}; for (int {k} = 0; {k} < {n}; ++{k}) "
+            f"{r} |= ({target}){code} << ({room - 1} - {k}) * {wide}; {r}; }})"
         )
 
     def word(self, type_: Type) -> str:
@@ -548,9 +550,10 @@ class Expressions:
             case Op.DISCARD if isinstance(of, Int):
                 low, high = map(literal, self.encoding.bounds(of))
                 first, (before, gone) = self._operands(args, type_, INT)
+                r, v = self.name("r"), self.name("v")
                 return (
-                    f"({{ {first}{word} r = {before}; i64 v = {gone}; "
-                    f"v < {low} || v > {high} ? r : r & ~(({word})1 << (v - {low})); }})"
+                    f"({{ {first}{word} {r} = {before}; i64 {v} = {gone}; {v} < {low} || {v} > {high} "
+                    f"? {r} : {r} & ~(({word})1 << ({v} - {low})); }})"
                 )
             case Op.INSERT | Op.DISCARD:
                 first, (before, code) = self._codes(args, type_, of)
@@ -566,29 +569,30 @@ class Expressions:
             return self._among(element, collection.args)
         of = collection.type
         assert isinstance(of, ListOf | SetOf), "only lists and sets have elements"
-        inside = "(int)(c >> e & 1)"
+        c, e, v = (self.name(letter) for letter in "cev")
+        inside = f"(int)({c} >> {e} & 1)"
         if isinstance(of, ListOf):
-            inside = f"find{self._size(of)}(c, e, {self._shape(of)}) >= 0"
-        items = f"{self.word(of)} c = "
+            inside = f"find{self._size(of)}({c}, {e}, {self._shape(of)}) >= 0"
+        items = f"{self.word(of)} {c} = "
         if isinstance(of.of, Int):
             low, high = map(literal, self.encoding.bounds(of.of))
             value = self.expr(element)
             return (
-                f"({{ i64 v = {value}; {items}{self.expr(collection)}; "
-                f"u64 e = (u64)(v - {low}); v >= {low} && v <= {high} && {inside}; }})"
+                f"({{ i64 {v} = {value}; {items}{self.expr(collection)}; u64 {e} = (u64)({v} - {low}); "
+                f"{v} >= {low} && {v} <= {high} && {inside}; }})"
             )
-        item = self.code(element, of.of)
-        return (
-            f"({{ {self.word(of.of)} e = {item}; {items}{self.expr(collection)}; {inside}; }})"
-        )
+        item = f"{self.word(of.of)} {e} = {self.code(element, of.of)}"
+        return f"({{ {item}; {items}{self.expr(collection)}; {inside}; }})"
 
     def _among(self, element: Expr, items: tuple[Expr, ...]) -> str:
         """Whether the element is one of the items, all of which are evaluated."""
         type_ = element.type
         for item in items:
             type_ = self.encoding.join(type_, item.type)
-        tests = "".join(f" r |= v == {self.typed(item, type_)};" for item in items)
-        return f"({{ {self.declared(type_)} v = {self.typed(element, type_)}; int r = 0;{tests} r; }})"
+        v, r = self.name("v"), self.name("r")
+        sought = f"{self.declared(type_)} {v} = {self.typed(element, type_)}; int {r} = 0;"
+        tests = "".join(f" {r} |= {v} == {self.typed(item, type_)};" for item in items)
+        return f"({{ {sought}{tests} {r}; }})"
 
     def _empty(self, of: Expr) -> str:
         if isinstance(of.type, SetOf):
@@ -680,8 +684,8 @@ class Expressions:
         if isinstance(of, ListOf):
             most, width = self.encoding.list(of)
             length = f"(int)({items} >> {most * width})"
-            code = f"({self.word(of.of)})({items} >> ({most - 1} - {k}) * {width}) & {mask(width)}"
-            head = f"int {k} = 0, n_ = {length}; {k} < n_; ++{k}"
+            code = f"({self.word(of.of)})({items} >> ({most - 1} - {k}) * {width} & {mask(width)})"
+            head = f"int {k} = 0, {k}n = {length}; {k} < {k}n; ++{k}"
             if descending:
                 head = f"int {k} = {length}; {k}-- > 0; "
         else:

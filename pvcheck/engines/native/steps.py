@@ -366,7 +366,7 @@ class Steps(Expressions):
                 type_ = type_.of
             width = self.encoding.width(type_)
             parts.append((whole, word, shift, width))
-            whole = f"({self.word(type_)})({whole} >> {shift}) & {mask(width)}"
+            whole = f"({self.word(type_)})({whole} >> {shift} & {mask(width)})"
         self._look()
         code = self._stored(instruction.value, place.type)
         for level in reversed(range(len(parts))):
@@ -412,11 +412,12 @@ class Steps(Expressions):
 
     def _for_each(self, instruction: ForEach) -> None:
         type_ = self.family.locals[instruction.slot].type
-        loop = self.loop("v_", type_, instruction.domain, descending=instruction.descending)
+        v = self.name("v")
+        loop = self.loop(v, type_, instruction.domain, descending=instruction.descending)
         self._emit(loop.begin)
         self._depth += 1
         # The collection may have faulted; it is empty then.
-        self._emit(f"x{instruction.slot} = v_;")
+        self._emit(f"x{instruction.slot} = {v};")
         doubts = self.faults, self.lates
         self.faults = self.lates = False
         self._block(instruction.body)
@@ -429,9 +430,9 @@ class Steps(Expressions):
     def _pick(self, instruction: Pick) -> None:
         type_ = self.family.locals[instruction.slot].type
         name = f"x{instruction.slot}"
-        loop = self.loop("v_", type_, instruction.domain)
-        n, k = self.name("n"), self.name("k")
-        candidate = loop.begin + self._candidate(instruction, loop, type_)
+        v, n, k = (self.name(letter) for letter in "vnk")
+        loop = self.loop(v, type_, instruction.domain)
+        candidate = loop.begin + self._candidate(instruction, loop, v, type_)
         self._emit(f"int {n} = 0, {k};")
         self._emit(f"{candidate}++{n}; {loop.end}")
         self._look()
@@ -440,15 +441,15 @@ class Steps(Expressions):
         self._emit(f"{candidate}if (!{k}--) goto {n}picked; {loop.end}")
         self._emit(f"{n}picked:;")
 
-    def _candidate(self, pick: Pick, loop: Loop, type_: Type) -> str:
+    def _candidate(self, pick: Pick, loop: Loop, element: str, type_: Type) -> str:
         """What goes to the loop's next element if this one cannot be picked."""
-        code = f"x{pick.slot} = v_; "
+        code = f"x{pick.slot} = {element}; "
         of = None if pick.domain.within is None else pick.domain.within.type
         if isinstance(of, ListOf):
             # Each value once, where it is first.
             capacity, width = self.encoding.list(of)
             suffix = "" if self.word(of) == "u64" else "_wide"
-            item = self.to_code(self.coerce("v_", type_, of.of), of.of)
+            item = self.to_code(self.coerce(element, type_, of.of), of.of)
             first = f"find{suffix}({loop.items}, {item}, {capacity}, {width})"
             code += f"if ({first} < {loop.at}) continue; "
         if pick.where is not None:

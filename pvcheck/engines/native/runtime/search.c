@@ -16,10 +16,17 @@ static inline u64 key_of(const Search *s, const Entry *e)
     return key;
 }
 
-static int bits_for(u64 count)
+/* Rows that may be added until the workers next look whether the tables are crowded, twice over. */
+static u32 margin_of(const Search *s)
 {
-    int bits = 12;
-    while ((count + 2 * MOST_WORKERS * BATCH) >> bits)
+    return 4 * BATCH * s->run->workers;
+}
+
+/* Bits for numbers of rows, of which there are so many. */
+static int bits_for(const Search *s, u64 count)
+{
+    int bits = 8;
+    while ((count + margin_of(s)) >> bits)
         ++bits;
     return bits;
 }
@@ -44,7 +51,7 @@ static u64 bytes_used(const Search *s)
 /* Whether some table has to grow before much is added. */
 static int crowded(const Search *s)
 {
-    u32 margin = 2 * BATCH * s->run->workers;
+    u32 margin = margin_of(s) / 2;
     return s->states.count + margin > states_slots(&s->states) / 5 * 4 || parts_crowded(&s->shared, margin) ||
            parts_crowded(&s->local, margin) || (TUPLES && parts_crowded(&s->tuple, margin)) ||
            (s->shared.count + (u64)margin) >> s->shared_bits || (local_count(s) + (u64)margin) >> s->local_bits ||
@@ -86,7 +93,7 @@ static int states_again(Search *s, int shared_bits, int local_bits, int bucket_b
 /* Makes room in all tables that need it. Nobody else may work. */
 static void grow(Search *s, int full)
 {
-    u32 margin = 4 * BATCH * s->run->workers;
+    u32 margin = margin_of(s);
     int sound = 1;
     if (s->shared.count + margin > s->shared.most || s->local.count + margin > s->local.most ||
         (TUPLES && s->tuple.count + margin > s->tuple.most))
@@ -111,9 +118,9 @@ static void grow(Search *s, int full)
         sound = parts_grow(&s->tuple, TUPLE_WORDS);
     int shared_bits = s->shared_bits, local_bits = s->local_bits;
     if ((s->shared.count + (u64)margin) >> shared_bits)
-        shared_bits = bits_for(2 * (u64)s->shared.count);
+        shared_bits = bits_for(s, 2 * (u64)s->shared.count);
     if ((local_count(s) + (u64)margin) >> local_bits)
-        local_bits = bits_for(2 * (u64)local_count(s));
+        local_bits = bits_for(s, 2 * (u64)local_count(s));
     if (sound && (bucket_bits != s->states.bucket_bits || shared_bits != s->shared_bits || local_bits != s->local_bits))
         sound = states_again(s, shared_bits, local_bits, bucket_bits);
     if (!sound) {
@@ -628,7 +635,7 @@ static int set_up(Search *s)
     int opened = parts_open(&s->shared, WORDS, 1 << 14, most) && parts_open(&s->local, LOCAL_WORDS, 1 << 14, most / 16);
     if (TUPLES)
         opened = opened && parts_open(&s->tuple, TUPLE_WORDS, 1 << 14, most);
-    s->shared_bits = s->local_bits = bits_for(1024);
+    s->shared_bits = s->local_bits = bits_for(s, 256);
     opened = opened && states_open(&s->states, s->shared_bits + (PARTS - 1) * s->local_bits, 8);
     s->workers = calloc(run->workers, sizeof *s->workers);
     s->level = calloc(run->workers, sizeof *s->level);

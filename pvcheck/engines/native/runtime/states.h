@@ -8,8 +8,8 @@
 enum { OLD, NEW, FULL };
 
 #define LINE 64 /* bytes of a bucket */
-#define FAR 8   /* a key lies at most FAR - 1 buckets behind its own */
-#define FAR_BITS 3
+#define FAR 64  /* a key lies less than FAR buckets behind its own: enough for four of five slots full */
+#define FAR_BITS 6
 
 typedef struct States {
     void *slots;
@@ -26,6 +26,7 @@ static inline u64 low_bits(int bits)
 
 #define MIX_1 0xd6e8feb86659fd93ULL
 #define MIX_2 0xa0761d6478bd642fULL
+#define MIX_3 0x9fb21c651e98df25ULL
 
 static inline u64 mix(u64 key, int bits)
 {
@@ -35,6 +36,8 @@ static inline u64 mix(u64 key, int bits)
     key = key * MIX_1 & all;
     key ^= key >> half;
     key = key * MIX_2 & all;
+    key ^= key >> half;
+    key = key * MIX_3 & all;
     return key ^ key >> half;
 }
 
@@ -51,6 +54,8 @@ static inline u64 unmix(u64 mixed, int bits)
 {
     u64 all = low_bits(bits);
     int half = (bits + 1) / 2;
+    mixed ^= mixed >> half;
+    mixed = mixed * inverse(MIX_3) & all;
     mixed ^= mixed >> half;
     mixed = mixed * inverse(MIX_2) & all;
     mixed ^= mixed >> half;
