@@ -117,7 +117,12 @@ class _Check:
                 seconds=self._meter.seconds,
             ),
             coverage=coverage_of(
-                [item for item, covered in zip(g.items, run.covered, strict=False) if covered]
+                [
+                    item
+                    for group, covered in zip(g.items, run.covered, strict=False)
+                    if covered
+                    for item in group
+                ]
                 + self._semantics.items(self._semantics.initial_covered),
                 {c for c, contended in zip(g.classes, run.contended, strict=False) if contended},
                 {i for i, is_open in zip(g.invariants, run.open, strict=False) if is_open},

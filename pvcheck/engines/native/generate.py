@@ -26,8 +26,8 @@ class Generated:
     """The C of an instance, and what its numbers stand for."""
 
     source: str
-    items: tuple[Covered, ...]
-    """What steps can cover."""
+    items: tuple[tuple[Covered, ...], ...]
+    """What steps can cover, in groups."""
     edges: tuple[tuple[str, str, str], ...]
     """Lock classes, held and taken, and inside a class the direction."""
     classes: tuple[str, ...]

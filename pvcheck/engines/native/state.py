@@ -29,6 +29,11 @@ class Place:
     width: int
     """More than 64: two whole words."""
 
+    @property
+    def mask(self) -> int:
+        """The bits, in each of its words."""
+        return (1 << 64) - 1 if self.width > 64 else (1 << self.width) - 1 << self.shift
+
 
 class StateLayout:
     """The places of an instance's cells and locals, and the numbers that stand for names.
@@ -52,12 +57,20 @@ class StateLayout:
             self._lock_width(cell) if type_ is None else self.encoding.width(type_)
             for cell, type_ in enumerate(self.cell_types)
         ]
-        self.cells, self.words = _places(widths, [])
-        self._locals: dict[tuple[str, tuple[int, ...]], tuple[Place, ...]] = {}
+        taken: list[int] = []
+        self.cells: list[Place] = []
+        for width in widths:
+            self.cells.append(_first_fit(taken, width))
+            _occupy(taken, self.cells[-1])
+        self.words = max(1, len(taken))
+        self.locals: dict[str, dict[int, Place]] = {}
+        """Per family, the places of the slots that are not snapshots; the same at every location, so that
+        a step copies what it does not change."""
         self.local_words = 1
         for family in layout.instance.model.threads:
-            for location in family.locations:
-                self.locals(family, location.live)
+            self.locals[family.name] = self._slots(family)
+            ends = [p.word + 1 + (p.width > 64) for p in self.locals[family.name].values()]
+            self.local_words = max(self.local_words, *ends, 1)
         self.tables: dict[Type, str] = {}
         """Names of the tables of all codes of types."""
 
@@ -65,18 +78,23 @@ class StateLayout:
         kind = self.layout.locks[self.layout.lock_of[cell][0]].kind
         return self.encoding.lock_top(kind is LockKind.RW).bit_length()
 
-    def locals(self, family: ThreadFamily, live: tuple[int, ...]) -> tuple[Place, ...]:
-        """The places of the live slots that are not snapshots, in order."""
-        places = self._locals.get((family.name, live))
-        if places is None:
-            slots = self.kept(family, live)
-            widths = [self.encoding.width(family.locals[slot].type) for slot in slots]
-            placed, words = _places(widths, [LOCATION_BITS])
-            places = self._locals[family.name, live] = tuple(placed)
-            self.local_words = max(self.local_words, words)
+    def _slots(self, family: ThreadFamily) -> dict[int, Place]:
+        """Slots that are never live together may share bits."""
+        together: dict[int, set[int]] = {}
+        for location in family.locations:
+            kept = self.kept(family, location.live)
+            for slot in kept:
+                together.setdefault(slot, set()).update(kept)
+        places: dict[int, Place] = {}
+        for slot in sorted(together, key=lambda s: (-len(together[s]), s)):
+            width = self.encoding.width(family.locals[slot].type)
+            taken = [(1 << LOCATION_BITS) - 1]
+            for other in together[slot] & places.keys():
+                _occupy(taken, places[other])
+            places[slot] = _first_fit(taken, width)
         return places
 
-    def kept(self, family: ThreadFamily, live: tuple[int, ...]) -> list[int]:
+    def kept(self, family: ThreadFamily, live: Sequence[int]) -> list[int]:
         """The live slots that the local part holds."""
         return [s for s in live if s not in self.layout.snapshot_slots[family.name]]
 
@@ -121,31 +139,34 @@ class StateLayout:
         family, _ = self.layout.instance.threads[thread]
         location = local[0]
         live = family.locations[location].live if location >= 0 else ()
+        slots = self.kept(family, live)
         codes = [
             self.encoding.code(value, family.locals[slot].type)
-            for slot, value in zip(self.kept(family, live), local[1:], strict=True)
+            for slot, value in zip(slots, local[1:], strict=True)
         ]
-        row = _row(codes, self.locals(family, live), self.local_words)
+        places = self.locals[family.name]
+        row = _row(codes, [places[slot] for slot in slots], self.local_words)
         row[0] |= location + 2
         return row
 
 
-def _places(widths: Sequence[int], used: Sequence[int]) -> tuple[list[Place], int]:
-    """First fit; and the number of words. ``used``: bits that are taken in the first words."""
-    room = [64 - bits for bits in used] or [64]
-    places: list[Place] = []
-    for width in widths:
-        if width > 64:
-            room += [64] if len(room) and room[-1] < 64 else []
-            word = len(room) - 1
-            room[word:] = [0, 0]
-            places.append(Place(word, 0, width))
-            continue
-        word = next((n for n, bits in enumerate(room) if bits >= width), len(room))
-        room += [64] if word == len(room) else []
-        places.append(Place(word, 64 - room[word], width))
-        room[word] -= width
-    return places, len(room)
+def _first_fit(taken: list[int], width: int) -> Place:
+    """The first free bits. ``taken``: per word of the row, the bits in use."""
+    if width > 64:
+        word = next((n for n in range(len(taken)) if not any(taken[n : n + 2])), len(taken))
+        return Place(word, 0, width)
+    for word, bits in enumerate([*taken, 0]):
+        for shift in range(65 - width):
+            if not bits >> shift & (1 << width) - 1:
+                return Place(word, shift if width else 0, width)
+    raise AssertionError("an empty word has room")
+
+
+def _occupy(taken: list[int], place: Place) -> None:
+    last = place.word + (place.width > 64)
+    taken += [0] * (last + 1 - len(taken))
+    for word in range(place.word, last + 1):
+        taken[word] |= place.mask
 
 
 def _row(codes: Sequence[int], places: Sequence[Place], words: int) -> list[int]:

@@ -56,17 +56,17 @@ WAITS = {
 
 
 class Items:
-    """What a step can cover, numbered."""
+    """What steps can cover, numbered in groups: a group is covered together."""
 
     def __init__(self) -> None:
-        self.all: list[Covered] = []
-        self._numbers: dict[Covered, int] = {}
+        self.all: list[tuple[Covered, ...]] = []
+        self._numbers: dict[tuple[Covered, ...], int] = {}
 
-    def number(self, item: Covered) -> int:
-        if item not in self._numbers:
-            self._numbers[item] = len(self.all)
-            self.all.append(item)
-        return self._numbers[item]
+    def number(self, group: tuple[Covered, ...]) -> int:
+        if group not in self._numbers:
+            self._numbers[group] = len(self.all)
+            self.all.append(group)
+        return self._numbers[group]
 
 
 class Steps(Expressions):
@@ -84,11 +84,19 @@ class Steps(Expressions):
         self._depth = 1
         self._reset: tuple[int, ...] = ()
         """Snapshot slots that may be set."""
+        self._begun: frozenset[int] = frozenset()
+        """Slots that are live where the step begins."""
+        self._changed: frozenset[int | None] = frozenset()
+        """Slots that it may set."""
+        self._covered: list[Covered] = []
+        """What is covered here and not written yet."""
 
     def step(self, name: str, live: tuple[int, ...], code: Code) -> str:
         """The function for ``code``, begun where the slots ``live`` are."""
         inside = list(nodes(code))
         mentioned = slots_of(inside)
+        self._begun = frozenset(live)
+        self._changed = frozenset(map(_assigned, inside)) - {None}
         self._reset = tuple(s for s in self.snapshots if s in live or s in mentioned)
         if self._block(code):
             self._emit("__builtin_unreachable();")
@@ -96,7 +104,7 @@ class Steps(Expressions):
         head = [
             f"static int {name}(X *x)",
             "{",
-            *self._unpack(live),
+            *self._unpack(live, used),
             *(
                 f"{INDENT}{self._local_type(slot)} x{slot} = {self._default(slot)};"
                 for slot in sorted(used - set(live) - self.snapshots.keys())
@@ -111,7 +119,7 @@ class Steps(Expressions):
             [
                 f"static int {name}(X *x)",
                 "{",
-                *self._unpack(live),
+                *self._unpack(live, {int(n) for n in _LOCALS.findall(cell)}),
                 f"{INDENT}int cell = (int)({cell});",
                 f"{INDENT}return x->fault ? -1 : cell;",
                 "}",
@@ -126,20 +134,25 @@ class Steps(Expressions):
         type_ = self.family.locals[slot].type
         return self.constant(values.default(type_, self.instance), type_)
 
-    def _unpack(self, live: tuple[int, ...]) -> list[str]:
-        places = self.state.locals(self.family, live)
+    def _unpack(self, live: tuple[int, ...], used: set[int]) -> list[str]:
         lines: list[str] = []
-        for slot, bits in zip(self.state.kept(self.family, live), places, strict=True):
-            type_ = self.family.locals[slot].type
-            code = _bits("x->l", bits)
-            value = self.from_code(code, type_)
-            lines.append(f"{INDENT}{self._local_type(slot)} x{slot} = {value};")
-            lines.append(f"{INDENT}(void)x{slot};")
+        for slot in self.state.kept(self.family, live):
+            if slot in used:
+                type_ = self.family.locals[slot].type
+                value = self.from_code(_bits("x->l", self._place(slot)), type_)
+                lines.append(f"{INDENT}{self._local_type(slot)} x{slot} = {value};")
         return lines
+
+    def _place(self, slot: int) -> Bits:
+        return self.state.locals[self.family.name][slot]
 
     # Lines
 
     def _emit(self, line: str) -> None:
+        if self._covered:
+            number = self.items.number(tuple(self._covered))
+            self._lines.append(f"{INDENT * self._depth}cover(x, {number});")
+            self._covered = []
         self._lines.append(INDENT * self._depth + line)
 
     def _temporary(self, code: str, type_: str) -> str:
@@ -163,7 +176,7 @@ class Steps(Expressions):
         self.faults = self.lates = False
 
     def _cover(self, item: Covered) -> None:
-        self._emit(f"cover(x, {self.items.number(item)});")
+        self._covered.append(item)
 
     # Code
 
@@ -234,15 +247,22 @@ class Steps(Expressions):
                 self._emit(f"PUT(x->w, x->first + {self.snapshots[slot]}, 0);")
         self._look()
         row: dict[int, list[str]] = {n: [] for n in range(self.state.local_words)}
+        same = dict.fromkeys(row, 0)
         row[0].append(str(goto.location + 2))
-        places = self.state.locals(self.family, live) if live else ()
-        for slot, bits in zip(self.state.kept(self.family, live), places, strict=True):
-            type_ = self.family.locals[slot].type
-            value = self.to_code(f"x{slot}", type_)
+        for slot in self.state.kept(self.family, live):
+            bits = self._place(slot)
+            if slot in self._begun and slot not in self._changed:
+                same[bits.word] |= bits.mask
+                if bits.width > 64:
+                    same[bits.word + 1] |= bits.mask
+                continue
+            value = self.to_code(f"x{slot}", self.family.locals[slot].type)
             row[bits.word].append(f"(u64){value} << {bits.shift}")
             if bits.width > 64:
                 row[bits.word + 1].append(f"(u64)({value} >> 64)")
         for word, parts in row.items():
+            if same[word]:
+                parts.insert(0, f"(x->l[{word}] & {same[word]:#x}ULL)")
             self._emit(f"x->n[{word}] = {' | '.join(parts) or '0'};")
         self._look()
         self._emit("return DONE;")
@@ -464,6 +484,14 @@ class Steps(Expressions):
             return
         self._emit(f"{slot} = held(x);")
         self._cover(Covered("begin", name=instruction.operation))
+
+
+def _assigned(node: object) -> int | None:
+    """The slot that a node of code sets."""
+    match node:
+        case Place(slot=int() as slot) | ForEach(slot=slot) | Pick(slot=slot) | Begin(held=slot):
+            return slot
+    return None
 
 
 def _bits(row: str, bits: Bits) -> str:
