@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pvcheck.diagnostics import UsageError
 from pvcheck.engines.base import Engine, Limits, Progress
 from pvcheck.load import instances, model_of, read
 from pvcheck.model.model import LOCK_ORDER
@@ -22,13 +23,22 @@ class InternalError(Exception):
     """Two parts of this program disagree. A bug of ours."""
 
 
-def run(job: Job, limits: Limits, progress: Progress, *, fail_fast: bool = False) -> Run:
+def run(
+    job: Job,
+    limits: Limits,
+    progress: Progress,
+    *,
+    engine: Engine | None = None,
+    fail_fast: bool = False,
+) -> Run:
     """One run, every counterexample of which was followed step by step.
+
+    ``engine``: by default the interpreter.
 
     Raises:
         InternalError: a counterexample is none.
     """
-    engine = _engine()
+    engine = engine or choose_engine("interpreter")
     stop = stop_early(job.expectation, job.properties)
     if fail_fast:
         stop |= frozenset(job.properties) - job.expectation.violated
@@ -45,11 +55,32 @@ def run(job: Job, limits: Limits, progress: Progress, *, fail_fast: bool = False
     )
 
 
-def _engine() -> Engine:
+def choose_engine(
+    name: str | None, workers: int = 1, note: Callable[[str], None] = lambda _: None
+) -> Engine:
+    """The engine of that name: ``interpreter``, ``native``, or by default the fastest there is.
+
+    ``note`` is told, in a line, if that is not the native one.
+
+    Raises:
+        UsageError: ``native`` was asked for, and there is no compiler.
+    """
     # On use: ``check`` and ``explain`` start without any engine.
     from pvcheck.engines.explicit import ExplicitEngine  # noqa: PLC0415
+    from pvcheck.engines.fastest import FastestEngine  # noqa: PLC0415
+    from pvcheck.engines.native.compiler import NoCompiler, find  # noqa: PLC0415
+    from pvcheck.engines.native.engine import NativeEngine  # noqa: PLC0415
 
-    return ExplicitEngine()
+    if name == "interpreter":
+        return ExplicitEngine()
+    try:
+        compiler = find()
+    except NoCompiler as error:
+        if name == "native":
+            raise UsageError(str(error)) from error
+        note(f"note: the interpreter runs, slower: {error}")
+        return ExplicitEngine()
+    return NativeEngine(compiler, workers) if name else FastestEngine(compiler, workers, note)
 
 
 def _confirmed(job: Job, verdicts: Mapping[str, Verdict]) -> dict[str, Verdict]:

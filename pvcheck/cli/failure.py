@@ -9,6 +9,8 @@ from pvcheck.cli import options
 from pvcheck.cli.console import Console
 from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.diagnostics import SpecError, UsageError, render
+from pvcheck.engines.native.compiler import NoCompiler
+from pvcheck.engines.native.encoding import Unsupported
 from pvcheck.model.values import TooLarge
 from pvcheck.report.trace_file import TraceFileError
 
@@ -29,7 +31,10 @@ def report(error: Exception, console: Console) -> ExitStatus:
             console.err.write(f"error: {message}\n")
             if hint is not None:
                 console.err.write(f"  hint: {hint}\n")
-        case TraceFileError() | TooLarge():
+        case Unsupported():
+            console.err.write(f"error: the native engine cannot represent {error}\n")
+            console.err.write("  hint: --engine interpreter can\n")
+        case TraceFileError() | TooLarge() | NoCompiler():
             console.err.write(f"error: {error}\n")
         case OSError():
             console.err.write(f"error: {_reason(error)}\n")

@@ -38,6 +38,30 @@ def add_root(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("engine")
+    group.add_argument(
+        "--engine",
+        choices=("interpreter", "native"),
+        help="native: C made from the model, needs a C compiler; interpreter: Python, slower "
+        "(default: whichever is done first)",
+    )
+    group.add_argument(
+        "--workers",
+        type=positive,
+        default=_processors(),
+        metavar="N",
+        help="threads of the native engine (default: the processors of this machine)",
+    )
+
+
+def _processors() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def add_limits(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "limits", "a run (one instance) that meets one is inconclusive"

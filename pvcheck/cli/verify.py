@@ -57,6 +57,7 @@ def add_command(
     )
     group.add_argument("--mutant", metavar="NAME", help="run this mutant of the specification")
     options.add_root(parser)
+    options.add_engine(parser)
     options.add_limits(parser)
     group = parser.add_argument_group("results")
     group.add_argument(
@@ -104,6 +105,7 @@ class _Session:
         self._console = console
         self._selection = selection
         self._counterexamples = Counterexamples(args.trace_dir if args.trace else None, selection)
+        self._engine = pipeline.choose_engine(args.engine, args.workers, console.note)
         self._runs: list[tuple[Run, dict[str, Saved]]] = []
         self.statuses: list[ExitStatus] = []
 
@@ -135,7 +137,9 @@ class _Session:
         phase = f"{job.instance.model.name}{mutant} {job.instance.name}"
         limits = options.limits(self._args)
         with progress(self._console, phase) as shown:
-            made = pipeline.run(job, limits, shown, fail_fast=self._args.fail_fast)
+            made = pipeline.run(
+                job, limits, shown, engine=self._engine, fail_fast=self._args.fail_fast
+            )
         saved = {
             outcome.name: self._save(made, outcome)
             for outcome in made.outcomes

@@ -42,7 +42,7 @@ class NativeEngine:
 
     @property
     def name(self) -> str:
-        return "native"
+        return "explicit"
 
     def check(
         self,
@@ -59,19 +59,56 @@ class NativeEngine:
             Unsupported: the instance cannot be represented.
             NoCompiler: the compiler fails.
         """
-        meter = Meter(limits, progress)
-        semantics = Semantics(instance)
-        if semantics.initial_fault is not None:
-            raise Unsupported("an initial state that does not come about")
-        generated = generate(semantics)
-        compilation = Compilation(generated.source, self.compiler)
+        compiled = Compiled(instance, self.compiler)
         try:
-            library = Library(compilation.library(), generated)
-            return _Check(semantics, library, properties, limits, meter).result(
-                self.workers, stop_when_violated
+            return compiled.check(
+                properties, limits, progress, workers=self.workers, stop=stop_when_violated
             )
         finally:
-            compilation.abandon()
+            compiled.close()
+
+
+class Compiled:
+    """An instance as a library, which may still be in the making.
+
+    Raises:
+        Unsupported: the instance cannot be represented.
+        NoCompiler: the compiler does not start.
+    """
+
+    def __init__(self, instance: Instance, compiler: Compiler) -> None:
+        self._semantics = Semantics(instance)
+        if self._semantics.initial_fault is not None:
+            raise Unsupported("an initial state that does not come about")
+        self._generated = generate(self._semantics)
+        self._compilation = Compilation(self._generated.source, compiler)
+
+    def ready(self) -> bool:
+        """Whether nothing is to be waited for."""
+        return not self._compilation.running()
+
+    def check(
+        self,
+        properties: Collection[str],
+        limits: Limits,
+        progress: Progress,
+        *,
+        workers: int,
+        stop: Collection[str],
+    ) -> Result:
+        """As ``Engine.check``.
+
+        Raises:
+            Unsupported: a number is too large.
+            NoCompiler: the compiler fails.
+        """
+        meter = Meter(limits, progress)
+        library = Library(self._compilation.library(), self._generated)
+        return _Check(self._semantics, library, properties, limits, meter).result(workers, stop)
+
+    def close(self) -> None:
+        """Stop what is in the making."""
+        self._compilation.abandon()
 
 
 class _Check:
@@ -145,7 +182,8 @@ class _Check:
     def _search(self, run: Any) -> str | None:
         """Search while watching the limits; why it ended early."""
         found: list[int | None] = []
-        reason: str | None = None
+        if (reason := self._meter.exceeded(0)) is not None:
+            run.halt = 1
         worker = threading.Thread(target=lambda: found.append(self._library.search(run)))
         worker.start()
         while worker.is_alive():

@@ -1,0 +1,99 @@
+"""The native engine, with the interpreter at work until the compiler is done, and where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+
+from pvcheck.engines.base import Limits, Progress
+from pvcheck.engines.explicit import ExplicitEngine
+from pvcheck.engines.meter import Meter
+from pvcheck.engines.native.compiler import Compiler, NoCompiler
+from pvcheck.engines.native.encoding import Unsupported
+from pvcheck.engines.native.engine import Compiled
+from pvcheck.model.instance import Instance
+from pvcheck.model.result import Result
+
+
+class _Ready(Exception):
+    """The compiler is done."""
+
+
+@dataclass(frozen=True)
+class FastestEngine:
+    """Both engines give the same results; small instances are through before they are compiled."""
+
+    compiler: Compiler
+    workers: int
+    note: Callable[[str], None]
+    """Told, in a line, where the interpreter has to do it all."""
+    interpreter: ExplicitEngine = field(default_factory=ExplicitEngine)
+
+    @property
+    def name(self) -> str:
+        return self.interpreter.name
+
+    def check(
+        self,
+        instance: Instance,
+        properties: Collection[str],
+        limits: Limits,
+        progress: Progress,
+        *,
+        stop_when_violated: Collection[str] = (),
+    ) -> Result:
+        meter = Meter(limits, progress)
+        stop = stop_when_violated
+        try:
+            compiled = Compiled(instance, self.compiler)
+            try:
+                found = self._meanwhile(compiled, instance, properties, limits, progress, stop)
+                return found or compiled.check(
+                    properties, _rest(limits, meter), progress, workers=self.workers, stop=stop
+                )
+            finally:
+                compiled.close()
+        except (Unsupported, NoCompiler) as error:
+            self.note(f"note: the interpreter runs {instance.name}, slower: {error}")
+        return self.interpreter.check(
+            instance, properties, _rest(limits, meter), progress, stop_when_violated=stop
+        )
+
+    def _meanwhile(
+        self,
+        compiled: Compiled,
+        instance: Instance,
+        properties: Collection[str],
+        limits: Limits,
+        progress: Progress,
+        stop: Collection[str],
+    ) -> Result | None:
+        """What the interpreter finds while the compiler works; ``None`` if that is done first."""
+        if compiled.ready():
+            return None
+        shown = _Meanwhile(progress, compiled)
+        try:
+            return self.interpreter.check(
+                instance, properties, limits, shown, stop_when_violated=stop
+            )
+        except _Ready:
+            return None
+
+
+@dataclass(frozen=True)
+class _Meanwhile:
+    """Progress of the interpreter, which ends as soon as the compiler is done."""
+
+    shown: Progress
+    compiled: Compiled
+
+    def update(self, *, depth: int, states: int, transitions: int, frontier: int) -> None:
+        self.shown.update(depth=depth, states=states, transitions=transitions, frontier=frontier)
+        if self.compiled.ready():
+            raise _Ready
+
+
+def _rest(limits: Limits, meter: Meter) -> Limits:
+    if limits.seconds is None:
+        return limits
+    return replace(limits, seconds=max(0.0, limits.seconds - meter.seconds))

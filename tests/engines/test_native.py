@@ -1,0 +1,248 @@
+"""The native engine says exactly what the reference engine says, traces and coverage included."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from everything import EVERYTHING
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from native_agrees import agreed
+from strategies import specifications as any_specifications
+from systems import Watcher, check, instance, model, violations
+from test_agreement import specifications
+from test_explicit import MUTEX, PETERSON, PHILOSOPHERS
+
+from pvcheck.diagnostics import SpecError
+from pvcheck.engines.base import Limits
+from pvcheck.engines.fastest import FastestEngine
+from pvcheck.engines.native.compiler import Compiler, NoCompiler, find
+from pvcheck.engines.native.encoding import Unsupported
+from pvcheck.engines.native.engine import Compiled, NativeEngine
+from pvcheck.load import instances, load, mutants
+from pvcheck.model.verdict import Checked, Inconclusive
+from pvcheck.selection import Selection, prepare
+
+ROOT = Path(__file__).parent.parent.parent
+OBM = ROOT / "specs" / "obm.pv"
+WRITTEN = [
+    path
+    for path in sorted((ROOT / "tests").glob("*specs/*.pv"))
+    + sorted((ROOT / "tests" / "agreement" / "specs").glob("*.pv"))
+    if path.stem not in ("broken", "large")
+]
+MOST_STATES = 3000
+
+COUNTERS = """
+system counters;
+ordered sort T;
+var n[T]: 0..50 = 0 atomic;
+thread cpu[T] { while true { atomic { await n[self] < 50; n[self] = n[self] + 1; } } }
+invariant small: forall t: T: n[t] <= 50;
+"""
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries are shared by the tests, and nothing of the user's is touched."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+def test_small_systems() -> None:
+    agreed(instance(MUTEX, Thread=3))
+    agreed(instance(PHILOSOPHERS, Fork=3))
+    agreed(instance(PETERSON, Thread=2))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_where_everything_is_used(workers: int) -> None:
+    agreed(instance(EVERYTHING, I=2, T=1), workers=workers)
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda p: p.stem)
+def test_specifications_of_the_tests(path: Path) -> None:
+    for what in instances(load(path), all_instances=True):
+        agreed(what)
+
+
+def test_more_threads_than_fit_in_a_key() -> None:
+    agreed(instance(PHILOSOPHERS, Fork=5))
+
+
+def test_numbers_of_states_where_all_tables_grow_and_workers_meet() -> None:
+    for threads, states in ((2, 51**2), (3, 51**3)):
+        what = instance(COUNTERS, T=threads)
+        found = NativeEngine(find(), 4).check(what, ("small",), Limits(), Watcher())
+
+        assert found.verdicts == {"small": Checked(states)}
+        assert found.statistics.transitions == threads * states - threads * 51 ** (threads - 1)
+
+
+def test_a_wide_state() -> None:
+    text = """
+    system wide;
+    ordered sort N;
+    var s[N]: set<N> = {} atomic;
+    var l: list<N>[24] = [] atomic;
+    thread one { while true { any n: N; choose {
+      { atomic { s[n] = s[n] | {n}; } }
+      or { if !(n in s[N(0)]) { atomic { append(l, n); assume size(l) < 3; } } } } } }
+    """
+    agreed(instance(text, N=13))
+
+
+@settings(max_examples=12, deadline=None)
+@given(specifications(), st.none() | st.integers(0, 12))
+def test_random_systems(text: str, depth: int | None) -> None:
+    agreed(instance(text, T=2), depth=depth)
+
+
+def judged(text: str) -> bool:
+    """Whether a random specification could be compared."""
+    try:
+        (what,) = instances(model(text))
+    except SpecError:
+        return False
+    if check(what, limits=Limits(states=MOST_STATES)).statistics.states >= MOST_STATES:
+        return False
+    try:
+        agreed(what)
+    except Unsupported:
+        return False
+    return True
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(any_specifications(5))
+def test_random_specifications(text: str) -> None:
+    judged(text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spoil", [0, 3, 15])
+def test_many_random_specifications(spoil: int) -> None:
+    fate = {True: 0, False: 0}
+
+    @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(any_specifications(spoil))
+    def each(text: str) -> None:
+        fate[judged(text)] += 1
+
+    each()
+    assert fate[True] > fate[False]
+
+
+@pytest.mark.parametrize("mutant", ["MU03", "MU13", "MU30"])
+def test_mutants(mutant: str) -> None:
+    for job in prepare(OBM, Selection(mutant=mutant)):
+        assert violations(agreed(job.instance))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", [m.name for m in mutants(OBM)])
+def test_all_mutants(mutant: str) -> None:
+    for job in prepare(OBM, Selection(mutant=mutant)):
+        agreed(job.instance)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", instances(load(OBM), all_instances=True), ids=lambda i: i.name)
+def test_instances_of_the_gallery(what: object) -> None:
+    agreed(what, workers=2)  # type: ignore[arg-type]
+
+
+def test_limits() -> None:
+    what = instance(COUNTERS, T=3)
+
+    def verdict(limits: Limits) -> Inconclusive:
+        found = NativeEngine(find(), 2).check(what, ("small",), limits, Watcher())
+        (only,) = found.verdicts.values()
+        assert isinstance(only, Inconclusive)
+        return only
+
+    assert verdict(Limits(depth=7)) == Inconclusive(7, "depth limit 7")
+    assert verdict(Limits(states=5000)).reason == "state limit 5000"
+    assert verdict(Limits(seconds=0.0)).reason == "time limit 0 s"
+    assert verdict(Limits(bytes=1 << 20)).reason == "memory limit 1 MiB"
+
+
+# ---- where there is no compiler, or not yet ---------------------------------------------------------
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Iterator[Compiler]:
+    """A compiler that fails."""
+    script = tmp_path / "broken"
+    script.write_text("#!/bin/sh\necho no space left >&2\nexit 3\n")
+    script.chmod(0o755)
+    yield Compiler((str(script),), "broken 1")
+
+
+def test_a_compiler_that_fails_is_named(broken: Compiler) -> None:
+    with pytest.raises(NoCompiler, match=r"broken fails with status 3: no space left"):
+        NativeEngine(broken).check(instance(MUTEX, Thread=2), (), Limits(), Watcher())
+
+
+def test_the_interpreter_takes_over(broken: Compiler) -> None:
+    notes: list[str] = []
+    what = instance(COUNTERS, T=3)
+
+    found = FastestEngine(broken, 1, notes.append).check(what, ("small",), Limits(), Watcher())
+
+    assert found.verdicts == {"small": Checked(51**3)}
+    assert len(notes) == 1
+    assert "the interpreter runs" in notes[0]
+
+
+def test_the_interpreter_is_done_before_a_slow_compiler(tmp_path: Path) -> None:
+    script = tmp_path / "slow"
+    script.write_text("#!/bin/sh\nsleep 60\n")
+    script.chmod(0o755)
+    what = instance(MUTEX, Thread=2)
+
+    found = FastestEngine(Compiler((str(script),), ""), 1, pytest.fail).check(
+        what, what.model.properties, Limits(), Watcher()
+    )
+
+    assert found.statistics.states == 8
+
+
+def test_the_compiler_is_done_before_the_interpreter() -> None:
+    what = instance(COUNTERS, T=3)
+
+    found = FastestEngine(find(), 1, pytest.fail).check(what, ("small",), Limits(), Watcher())
+
+    assert found.verdicts == {"small": Checked(51**3)}
+
+
+def test_a_library_is_made_once() -> None:
+    compiled = Compiled(instance(MUTEX, Thread=2), find())
+    compiled.check((), Limits(), Watcher(), workers=1, stop=())
+    compiled.close()
+
+    assert Compiled(instance(MUTEX, Thread=2), find()).ready()
+
+
+def test_without_a_cache_nothing_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+    agreed(instance(MUTEX, Thread=2))
+
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_chosen_compiler_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler")
+
+    with pytest.raises(NoCompiler, match=r"'no-such-compiler' \(from \$CC\)"):
+        find()
+
+
+def test_no_text_of_the_specification_is_c(tmp_path: Path) -> None:
+    text = MUTEX.replace("acquire m;", "acquire m; /* */ assert true; // */ #error \\\n")
+    agreed(instance(text, Thread=2))
