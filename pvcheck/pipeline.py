@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pvcheck.diagnostics import UsageError
 from pvcheck.engines.base import Engine, Limits, Progress
@@ -17,6 +18,9 @@ from pvcheck.model.trace import Trace
 from pvcheck.model.verdict import Verdict, Violated
 from pvcheck.report.outcome import Run, outcomes, stop_early
 from pvcheck.selection import Job, properties_of
+
+if TYPE_CHECKING:
+    from pvcheck.engines.native.checkpoint import Checkpoints
 
 
 class InternalError(Exception):
@@ -56,11 +60,14 @@ def run(
 
 
 def choose_engine(
-    name: str | None, workers: int = 1, note: Callable[[str], None] = lambda _: None
+    name: str | None,
+    workers: int = 1,
+    note: Callable[[str], None] = lambda _: None,
+    checkpoints: Checkpoints | None = None,
 ) -> Engine:
     """The engine of that name: ``interpreter``, ``native``, or by default the fastest there is.
 
-    ``note`` is told, in a line, if that is not the native one.
+    ``note`` is told, in a line, if that is not the native one. ``checkpoints``: only the native one writes such.
 
     Raises:
         UsageError: ``native`` was asked for, and there is no compiler.
@@ -71,7 +78,11 @@ def choose_engine(
     from pvcheck.engines.native.compiler import NoCompiler, find  # noqa: PLC0415
     from pvcheck.engines.native.engine import NativeEngine  # noqa: PLC0415
 
+    if checkpoints is not None:
+        name = name or "native"
     if name == "interpreter":
+        if checkpoints is not None:
+            raise UsageError("the interpreter writes no checkpoints")
         return ExplicitEngine()
     try:
         compiler = find()
@@ -80,7 +91,9 @@ def choose_engine(
             raise UsageError(str(error)) from error
         note(f"note: the interpreter runs, slower: {error}")
         return ExplicitEngine()
-    return NativeEngine(compiler, workers) if name else FastestEngine(compiler, workers, note)
+    if name == "native":
+        return NativeEngine(compiler, workers, checkpoints, note)
+    return FastestEngine(compiler, workers, note)
 
 
 def _confirmed(job: Job, verdicts: Mapping[str, Verdict]) -> dict[str, Verdict]:

@@ -6,8 +6,12 @@ import argparse
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pvcheck.engines.base import Limits
+
+if TYPE_CHECKING:
+    from pvcheck.engines.native.checkpoint import Checkpoints
 
 _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -53,6 +57,36 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="threads of the native engine (default: the processors of this machine)",
     )
+
+
+def add_checkpoints(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("long runs", "of one instance, by the native engine")
+    which = group.add_mutually_exclusive_group()
+    which.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FILE",
+        help="save the search now and then, and when it is interrupted or meets a limit",
+    )
+    which.add_argument(
+        "--resume", type=Path, metavar="FILE", help="go on from a checkpoint, and save there again"
+    )
+    group.add_argument(
+        "--checkpoint-interval",
+        type=duration,
+        default=600.0,
+        metavar="TIME",
+        help="between two times that it is saved (default: 10m)",
+    )
+
+
+def checkpoints(args: argparse.Namespace) -> Checkpoints | None:
+    file = args.checkpoint or args.resume
+    if file is None:
+        return None
+    from pvcheck.engines.native.checkpoint import Checkpoints  # noqa: PLC0415
+
+    return Checkpoints(file, args.resume is not None, args.checkpoint_interval)
 
 
 def _processors() -> int:

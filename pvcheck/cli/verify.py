@@ -13,6 +13,7 @@ from pvcheck.cli.counterexamples import Counterexamples
 from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.cli.failure import report
 from pvcheck.cli.progress import progress, rate
+from pvcheck.diagnostics import UsageError
 from pvcheck.model.verdict import Inconclusive, Violated
 from pvcheck.report.outcome import Outcome, Run, Standing, summary
 from pvcheck.report.run_json import run_json
@@ -59,6 +60,7 @@ def add_command(
     options.add_root(parser)
     options.add_engine(parser)
     options.add_limits(parser)
+    options.add_checkpoints(parser)
     group = parser.add_argument_group("results")
     group.add_argument(
         "--strict", action="store_true", help="status 4 if something never happened (vacuity)"
@@ -92,6 +94,10 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
     session = _Session(args, console, selection)
     # All are looked at before the first is run: an error in the last shows at once.
     jobs = [job for spec in args.specs for job in session.prepare(spec)]
+    if len(jobs) > 1 and (args.checkpoint or args.resume):
+        raise UsageError(
+            f"a checkpoint is of one run, and these are {len(jobs)}", "choose one with --instance"
+        )
     if not session.statuses:
         session.verify(jobs)
     return ExitStatus.worst(session.statuses)
@@ -105,7 +111,9 @@ class _Session:
         self._console = console
         self._selection = selection
         self._counterexamples = Counterexamples(args.trace_dir if args.trace else None, selection)
-        self._engine = pipeline.choose_engine(args.engine, args.workers, console.note)
+        self._engine = pipeline.choose_engine(
+            args.engine, args.workers, console.note, options.checkpoints(args)
+        )
         self._runs: list[tuple[Run, dict[str, Saved]]] = []
         self.statuses: list[ExitStatus] = []
 

@@ -81,17 +81,18 @@ def test_numbers_of_states_where_all_tables_grow_and_workers_meet() -> None:
         assert found.statistics.transitions == threads * states - threads * 51 ** (threads - 1)
 
 
-def test_a_wide_state() -> None:
+def test_values_and_states_of_several_words() -> None:
     text = """
     system wide;
     ordered sort N;
     var s[N]: set<N> = {} atomic;
     var l: list<N>[24] = [] atomic;
-    thread one { while true { any n: N; choose {
+    thread one { while true { any n: N where n == N(0) || n == N(12); choose {
       { atomic { s[n] = s[n] | {n}; } }
-      or { if !(n in s[N(0)]) { atomic { append(l, n); assume size(l) < 3; } } } } } }
+      or { if !(n in s[N(0)]) { atomic { append(l, n); assume size(l) < 4; } } } } } }
+    invariant short: size(l) <= 2;
     """
-    agreed(instance(text, N=13))
+    assert "short" in violations(agreed(instance(text, N=13)))
 
 
 @settings(max_examples=12, deadline=None)

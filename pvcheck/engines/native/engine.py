@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Collection
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from typing import Any
 
+from pvcheck.diagnostics import UsageError
 from pvcheck.engines.base import Limits, Progress
 from pvcheck.engines.findings import coverage_of, unviolated
 from pvcheck.engines.meter import Meter
 from pvcheck.engines.native import library as native
+from pvcheck.engines.native.checkpoint import Checkpoints, Identity, look, save
 from pvcheck.engines.native.compiler import Compilation, Compiler
 from pvcheck.engines.native.encoding import Unsupported
 from pvcheck.engines.native.generate import generate
@@ -39,6 +42,9 @@ class NativeEngine:
 
     compiler: Compiler
     workers: int = 1
+    checkpoints: Checkpoints | None = None
+    note: Callable[[str], None] = field(default=lambda _: None)
+    """Told, in a line, when a checkpoint cannot be written."""
 
     @property
     def name(self) -> str:
@@ -62,7 +68,13 @@ class NativeEngine:
         compiled = Compiled(instance, self.compiler)
         try:
             return compiled.check(
-                properties, limits, progress, workers=self.workers, stop=stop_when_violated
+                properties,
+                limits,
+                progress,
+                workers=self.workers,
+                stop=stop_when_violated,
+                checkpoints=self.checkpoints,
+                note=self.note,
             )
         finally:
             compiled.close()
@@ -95,20 +107,80 @@ class Compiled:
         *,
         workers: int,
         stop: Collection[str],
+        checkpoints: Checkpoints | None = None,
+        note: Callable[[str], None] = lambda _: None,
     ) -> Result:
         """As ``Engine.check``.
 
         Raises:
             Unsupported: a number is too large.
             NoCompiler: the compiler fails.
+            UsageError: the checkpoint to go on from is of something else.
+            OSError: it cannot be read.
         """
         meter = Meter(limits, progress)
         library = Library(self._compilation.library(), self._generated)
-        return _Check(self._semantics, library, properties, limits, meter).result(workers, stop)
+        saving = None
+        if checkpoints is not None:
+            identity = Identity.of(library, properties, stop)
+            saving = _Saving(checkpoints, library, identity, note)
+        check = _Check(self._semantics, library, properties, limits, meter, saving)
+        return check.result(workers, stop)
 
     def close(self) -> None:
         """Stop what is in the making."""
         self._compilation.abandon()
+
+
+class _Saving:
+    """Saves a search while it runs and when it ends early."""
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        library: Library,
+        identity: Identity,
+        note: Callable[[str], None],
+    ) -> None:
+        self._checkpoints = checkpoints
+        self._library = library
+        self._identity = identity
+        self._note = note
+        self._saved = time.monotonic()
+        if checkpoints.resume:
+            look(checkpoints.file, identity)
+
+    @property
+    def resume(self) -> bytes | None:
+        """The file to go on from."""
+        return os.fsencode(self._checkpoints.file) if self._checkpoints.resume else None
+
+    def now_and_then(self, run: Any) -> None:
+        """Save if it is time to."""
+        if time.monotonic() - self._saved < self._checkpoints.seconds:
+            return
+        run.pause = 1
+        try:
+            while not run.paused:
+                if run.reason != native.RUNNING:
+                    return
+                time.sleep(0.001)
+            self.save(run)
+        finally:
+            run.pause = 0
+
+    def save(self, run: Any) -> None:
+        try:
+            save(self._checkpoints.file, self._library, run.search, self._identity)
+        except OSError as error:
+            self._note(f"note: no checkpoint was written: {error.strerror or error}")
+        else:
+            self._note(f"note: {run.states} states are in {self._checkpoints.file}")
+        self._saved = time.monotonic()
+
+    def done(self) -> None:
+        """Nothing is left to go on with."""
+        self._checkpoints.file.unlink(missing_ok=True)
 
 
 class _Check:
@@ -121,7 +193,9 @@ class _Check:
         properties: Collection[str],
         limits: Limits,
         meter: Meter,
+        saving: _Saving | None,
     ) -> None:
+        self._saving = saving
         self._semantics = semantics
         self._library = library
         self._properties = properties
@@ -131,6 +205,8 @@ class _Check:
 
     def result(self, workers: int, stop: Collection[str]) -> Result:
         run = self._run(workers, stop)
+        if self._saving is not None:
+            run.resume = self._saving.resume
         reason = self._search(run)
         moves, edges = self._runs(run)
         verdicts: dict[str, Verdict] = {}
@@ -197,9 +273,15 @@ class _Check:
                 )
                 if reason is None and (reason := self._meter.exceeded(run.states)) is not None:
                     run.halt = 1
+                if self._saving is not None and not run.halt:
+                    self._saving.now_and_then(run)
             except KeyboardInterrupt:
                 self._interrupted, reason = True, "interrupted"
                 run.halt = 1
+        if self._saving is not None and run.reason in (native.STOPPED, native.STATES, native.MEMORY):
+            self._saving.save(run)
+        elif self._saving is not None and run.reason == native.COMPLETE:
+            self._saving.done()
         self._library.free(found[0])
         return self._reason(run, reason)
 
@@ -212,7 +294,10 @@ class _Check:
             case native.STATES:
                 return f"state limit {self._limits.states}"
             case native.MEMORY:
-                return f"memory limit {run.most_bytes // 2**20} MiB"
+                return (
+                    f"memory limit {run.most_bytes // 2**20} MiB, with {run.frontier} states not expanded "
+                    f"and {run.bytes / max(run.states, 1):.0f} bytes a state"
+                )
             case native.STOPPED:
                 return halted
             case native.VIOLATION:
@@ -224,6 +309,8 @@ class _Check:
                 return f"stopped after the violation of {', '.join(hit)}"
             case native.LIMITATION:
                 raise Unsupported("a number beyond 2^31")
+            case native.NO_CHECKPOINT:
+                raise UsageError("the checkpoint cannot be read, or there is no memory for it")
         return "out of memory"
 
     def _runs(self, run: Any) -> tuple[dict[str, list[Move]], dict[int, tuple[list[Move], int]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,8 +12,10 @@ from typing import Any
 from pvcheck.engines.native.generate import Generated
 from pvcheck.model.model import BUILT_IN
 
-COMPLETE, DEPTH, STOPPED, STATES, MEMORY, VIOLATION, NO_ROOM, LIMITATION = range(8)
+COMPLETE, DEPTH, STOPPED, STATES, MEMORY, VIOLATION, NO_ROOM, LIMITATION, NO_CHECKPOINT = range(9)
 """Why a search ended, as in search.h."""
+RUNNING = 9
+"""It has not."""
 
 
 class Hit(ctypes.Structure):
@@ -61,7 +64,11 @@ class Library:
                 ("most_bytes", ctypes.c_uint64),
                 ("asked", ctypes.c_uint8 * properties),
                 ("stop", ctypes.c_uint8 * properties),
+                ("resume", ctypes.c_char_p),
                 ("halt", ctypes.c_uint32),
+                ("pause", ctypes.c_uint32),
+                ("paused", ctypes.c_uint32),
+                ("search", ctypes.c_void_p),
                 ("states", ctypes.c_uint64),
                 ("transitions", ctypes.c_uint64),
                 ("depth", ctypes.c_uint64),
@@ -90,6 +97,8 @@ class Library:
         library.pvcheck_search.restype = ctypes.c_void_p
         library.pvcheck_parent.argtypes = [ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint64]
         library.pvcheck_parent.restype = Parent
+        library.pvcheck_save.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+        library.pvcheck_save.restype = ctypes.c_int
         library.pvcheck_free.argtypes = [ctypes.c_void_p]
         library.pvcheck_free.restype = None
         assert library.pvcheck_run_bytes() == ctypes.sizeof(self.run_type), "one layout of Run"
@@ -103,6 +112,16 @@ class Library:
     def parent(self, search: int | None, depth: int, at: int) -> Parent:
         parent: Parent = self._functions.pvcheck_parent(search, depth, at)
         return parent
+
+    def save(self, search: int | None, path: Path) -> None:
+        """Write a search that rests or has ended to a file.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        error = self._functions.pvcheck_save(search, os.fsencode(path))
+        if error:
+            raise OSError(error, os.strerror(error), str(path))
 
     def free(self, search: int | None) -> None:
         self._functions.pvcheck_free(search)

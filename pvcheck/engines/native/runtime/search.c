@@ -107,7 +107,8 @@ static void grow(Search *s, int full)
     more += parts_crowded(&s->shared, margin) ? 8 * (s->shared.mask + 1) : 0;
     if (bytes_used(s) + more > s->run->most_bytes) {
         s->run->reason = MEMORY;
-        s->over = 1;
+        s->ending = 1;
+        s->over = full;
         return;
     }
     while (sound && parts_crowded(&s->shared, margin))
@@ -146,12 +147,30 @@ static void park(Search *s)
     pthread_mutex_lock(&s->mutex);
     if (s->growth) {
         int round = s->round;
-        if (++s->parked == s->working)
+        if (++s->parked + s->resting == s->working)
             grow_and_go_on(s);
         else
             while (s->round == round)
                 pthread_cond_wait(&s->changed, &s->mutex);
     }
+    pthread_mutex_unlock(&s->mutex);
+}
+
+/* Between two blocks: rest as long as the caller wants. */
+static void rest(Search *s)
+{
+    pthread_mutex_lock(&s->mutex);
+    ++s->resting;
+    while (s->run->pause && !s->run->halt) {
+        if (s->growth && s->parked && s->parked + s->resting == s->working)
+            grow_and_go_on(s);
+        s->run->paused = s->resting == s->working;
+        pthread_mutex_unlock(&s->mutex);
+        usleep(1000);
+        pthread_mutex_lock(&s->mutex);
+    }
+    s->run->paused = 0;
+    --s->resting;
     pthread_mutex_unlock(&s->mutex);
 }
 
@@ -167,7 +186,7 @@ static void leave(Search *s)
 {
     pthread_mutex_lock(&s->mutex);
     --s->working;
-    if (s->growth && s->working && s->parked == s->working)
+    if (s->growth && s->parked && s->parked + s->resting == s->working)
         grow_and_go_on(s);
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->mutex);
@@ -452,7 +471,12 @@ static u64 level_count(const Search *s, const Segment *level)
 static void work(Worker *wk)
 {
     Search *s = wk->search;
-    while (!s->over && !s->run->halt) {
+    while (!s->over && !s->ending && !s->run->halt) {
+        if (s->run->pause) {
+            flush(wk);
+            rest(s);
+            continue;
+        }
         u64 begin = __atomic_fetch_add(&s->next_block, 1, __ATOMIC_RELAXED) * BLOCK, end = begin + BLOCK;
         u64 offset = 0;
         int some = 0;
@@ -480,12 +504,12 @@ static void work(Worker *wk)
             s->run->frontier = level_count(s, s->next) + (offset > begin ? offset - begin : 0);
             if (s->run->bytes > s->run->most_bytes) {
                 s->run->reason = MEMORY;
-                s->over = 1;
+                s->ending = 1;
             }
         }
         if (s->states.count >= s->run->most_states) {
             s->run->reason = STATES;
-            s->over = 1;
+            s->ending = 1;
         }
     }
     if (!s->judging)
@@ -574,7 +598,7 @@ static void gather(Search *s)
 static int finished_level(Search *s)
 {
     Run *run = s->run;
-    if (s->over)
+    if (s->over || s->ending)
         return 1;
     if (run->halt) {
         run->reason = STOPPED;
@@ -592,10 +616,10 @@ static int finished_level(Search *s)
 static void search_levels(Search *s)
 {
     Run *run = s->run;
-    for (s->depth = 0;; ++s->depth) {
+    for (;; ++s->depth) {
         u64 count = level_count(s, s->level);
         run->frontier = count;
-        if (!count) {
+        if (!count && !level_count(s, s->next)) {
             run->reason = COMPLETE;
             return;
         }
@@ -682,6 +706,8 @@ static void first_state(Search *s)
     wk->out = &s->next[0];
 }
 
+#include "checkpoint.c"
+
 /* ---- for the caller ---------------------------------------------------------------------------------------- */
 
 size_t pvcheck_run_bytes(void)
@@ -695,15 +721,18 @@ Search *pvcheck_search(Run *run)
     Search *s = calloc(1, sizeof *s);
     pthread_t threads[MOST_WORKERS];
     u32 started = 0;
-    run->reason = NO_ROOM;
+    run->reason = RUNNING;
     run->fault_depth = -1;
     for (int p = 0; p < PROPERTIES; ++p)
         run->hits[p].depth = -1;
     for (int p = 0; p <= EDGES; ++p)
         run->edges[p].depth = -1;
-    if (!s)
+    if (!s) {
+        run->reason = NO_ROOM;
         return NULL;
+    }
     s->run = run;
+    run->search = s;
     pthread_mutex_init(&s->mutex, NULL);
     pthread_cond_init(&s->changed, NULL);
     if (set_up(s)) {
@@ -711,8 +740,14 @@ Search *pvcheck_search(Run *run)
             if (pthread_create(&threads[started], NULL, assist, &s->workers[k]) == 0)
                 ++started;
         if (started + 1 == run->workers) {
-            first_state(s);
-            search_levels(s);
+            int begun = 1;
+            if (run->resume)
+                begun = restore(s);
+            else
+                first_state(s);
+            run->reason = begun ? RUNNING : NO_CHECKPOINT;
+            if (begun)
+                search_levels(s);
         }
         pthread_mutex_lock(&s->mutex);
         s->level_round = -1;
@@ -721,6 +756,8 @@ Search *pvcheck_search(Run *run)
         for (u32 k = 0; k < started; ++k)
             pthread_join(threads[k], NULL);
     }
+    if (run->reason == RUNNING)
+        run->reason = NO_ROOM;
     return s;
 }
 

@@ -27,7 +27,7 @@
 #define MOST_WORKERS 256
 
 /* Why a search ended. */
-enum { COMPLETE, DEPTH, STOPPED, STATES, MEMORY, VIOLATION, NO_ROOM, LIMITATION };
+enum { COMPLETE, DEPTH, STOPPED, STATES, MEMORY, VIOLATION, NO_ROOM, LIMITATION, NO_CHECKPOINT, RUNNING };
 
 /* A state: the numbers of its shared part and of its local ones. */
 typedef struct Entry {
@@ -59,8 +59,12 @@ typedef struct Run {
     u64 most_bytes;
     u8 asked[PROPERTIES];
     u8 stop[PROPERTIES]; /* end after the level in which such a property is violated */
+    const char *resume;  /* a file to go on from, or NULL */
     /* Meanwhile. */
-    volatile u32 halt; /* set by the caller: end soon */
+    volatile u32 halt;   /* set by the caller: end soon */
+    volatile u32 pause;  /* set by the caller: rest, so that the search can be saved */
+    volatile u32 paused; /* all workers rest */
+    struct Search *search;
     volatile u64 states, transitions, depth, frontier, bytes;
     /* The outcome. */
     u32 reason;
@@ -131,6 +135,8 @@ typedef struct Search {
     /* Workers meet here when the tables have to grow, and at the end of a level. */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    int working, parked, round, level_round, over;
-    volatile int growth;
+    int working, parked, resting, round, level_round;
+    volatile int growth; /* asked for; 2: there is no place for a state */
+    volatile int ending; /* workers end with the block they are at; the search can be saved then */
+    volatile int over;   /* they end at once */
 } Search;
