@@ -109,7 +109,7 @@ def long_one(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_run_goes_on(tmp_path: Path, number: signal.Signals) -> None:
     spec, file = long_one(tmp_path), tmp_path / "search"
-    arguments = (spec, "--format", "json", "--quiet")
+    arguments = (spec, "--property", "small", "--format", "json", "--quiet")
     running = subprocess.Popen(
         command(*arguments, "--checkpoint", file, "--checkpoint-interval", "100ms"),
         stdout=subprocess.DEVNULL,
