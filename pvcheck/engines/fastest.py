@@ -47,7 +47,9 @@ class FastestEngine:
         try:
             compiled = Compiled(instance, self.compiler)
             try:
-                found = self._meanwhile(compiled, instance, properties, limits, progress, stop)
+                found = self._meanwhile(
+                    compiled, instance, properties, limits, progress=progress, stop=stop
+                )
                 return found or compiled.check(
                     properties, _rest(limits, meter), progress, workers=self.workers, stop=stop
                 )
@@ -65,6 +67,7 @@ class FastestEngine:
         instance: Instance,
         properties: Collection[str],
         limits: Limits,
+        *,
         progress: Progress,
         stop: Collection[str],
     ) -> Result | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -174,12 +173,12 @@ def test_limits() -> None:
 
 
 @pytest.fixture
-def broken(tmp_path: Path) -> Iterator[Compiler]:
+def broken(tmp_path: Path) -> Compiler:
     """A compiler that fails."""
     script = tmp_path / "broken"
     script.write_text("#!/bin/sh\necho no space left >&2\nexit 3\n")
     script.chmod(0o755)
-    yield Compiler((str(script),), "broken 1")
+    return Compiler((str(script),), "broken 1")
 
 
 def test_a_compiler_that_fails_is_named(broken: Compiler) -> None:

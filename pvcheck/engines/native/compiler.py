@@ -80,14 +80,17 @@ class Compilation:
         text, self._made = self._work / "model.c", self._work / "model.so"
         text.write_text(source, encoding="ascii")
         self._errors = (self._work / "errors").open("w+b")
-        command = [*self._compiler.command, *FLAGS, f"-I{RUNTIME}", "-o", self._made, text]
+        files = (f"-I{RUNTIME}", "-o", str(self._made), str(text))
+        command = [*self._compiler.command, *FLAGS, *files]
         try:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=self._errors, stderr=self._errors
             )
         except OSError as error:
             self._clear()
-            raise NoCompiler(f"{shlex.join(self._compiler.command)} does not run: {error}") from error
+            raise NoCompiler(
+                f"{shlex.join(self._compiler.command)} does not run: {error}"
+            ) from error
 
     def running(self) -> bool:
         """Whether the compiler still works."""

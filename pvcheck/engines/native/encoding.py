@@ -96,7 +96,7 @@ class Encoding:
             case ArrayOf(index=index, of=of):
                 return int((1 << self.size(index) * self.width(of)) - 1)
             case ListOf():
-                capacity, element = self.list(type_)
+                capacity, element = self.list_of(type_)
                 length = capacity.bit_length()
                 return int((1 << length + capacity * element) - 1)
             case SetOf(of=of):
@@ -120,7 +120,7 @@ class Encoding:
         assert isinstance(type_, Sort | Enum), "only sorts and enums index"
         return values.size(type_, self._instance)
 
-    def list(self, type_: ListOf) -> tuple[int, int]:
+    def list_of(self, type_: ListOf) -> tuple[int, int]:
         """How many elements, and bits per element."""
         capacity = values.capacity(type_, self._instance)
         if capacity is None or capacity > WIDEST:
@@ -159,16 +159,20 @@ class Encoding:
             case Optional(of=of):
                 return 0 if value is None else self.code(value, of) + 1
             case Struct(fields=fields):
-                return self._row([self.code(v, t) for v, (_, t) in zip(value, fields, strict=True)],
-                                 [self.width(t) for _, t in fields])
+                return self._row(
+                    [self.code(v, t) for v, (_, t) in zip(value, fields, strict=True)],
+                    [self.width(t) for _, t in fields],
+                )
             case ArrayOf(of=of):
                 return self._row([self.code(v, of) for v in value], [self.width(of)] * len(value))
             case ListOf(of=of):
-                capacity, width = self.list(type_)
+                capacity, width = self.list_of(type_)
                 if len(value) > capacity:
                     raise Unsupported(f"a list of {len(value)} elements of type {type_}")
                 places = [self.code(v, of) for v in value] + [0] * (capacity - len(value))
-                return self._row([len(value), *places], [capacity.bit_length(), *[width] * capacity])
+                return self._row(
+                    [len(value), *places], [capacity.bit_length(), *[width] * capacity]
+                )
             case SetOf(of=of):
                 return sum(1 << self.code(v, of) for v in value)
             case Snapshot():
@@ -207,7 +211,7 @@ class Encoding:
             case SetOf(of=x), SetOf(of=y):
                 return SetOf(self.join(x, y))
             case ListOf(of=x), ListOf(of=y):
-                capacity = max(self.list(a)[0], self.list(b)[0])
+                capacity = max(self.list_of(a)[0], self.list_of(b)[0])
                 return ListOf(self.join(x, y), Const(capacity, INT))
             case ArrayOf(index=index, of=x), ArrayOf(of=y):
                 return ArrayOf(index, self.join(x, y))

@@ -124,7 +124,7 @@ class Compiled:
         if checkpoints is not None:
             identity = Identity.of(library, properties, stop)
             saving = _Saving(checkpoints, library, identity, note)
-        check = _Check(self._semantics, library, properties, limits, meter, saving)
+        check = _Check(self._semantics, library, properties, limits, meter=meter, saving=saving)
         return check.result(workers, stop)
 
     def close(self) -> None:
@@ -192,6 +192,7 @@ class _Check:
         library: Library,
         properties: Collection[str],
         limits: Limits,
+        *,
         meter: Meter,
         saving: _Saving | None,
     ) -> None:
@@ -278,7 +279,11 @@ class _Check:
             except KeyboardInterrupt:
                 self._interrupted, reason = True, "interrupted"
                 run.halt = 1
-        if self._saving is not None and run.reason in (native.STOPPED, native.STATES, native.MEMORY):
+        if self._saving is not None and run.reason in (
+            native.STOPPED,
+            native.STATES,
+            native.MEMORY,
+        ):
             self._saving.save(run)
         elif self._saving is not None and run.reason == native.COMPLETE:
             self._saving.done()

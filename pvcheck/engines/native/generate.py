@@ -6,16 +6,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pvcheck.engines.native.encoding import Unsupported
-from pvcheck.engines.native.expressions import Expressions, wide
+from pvcheck.engines.native.expressions import Expressions
 from pvcheck.engines.native.state import StateLayout
 from pvcheck.engines.native.steps import Items, Steps
+from pvcheck.engines.native.values import wide
 from pvcheck.model.code import Lock, LockAction, Reached
 from pvcheck.model.compile_model import judged, premise
 from pvcheck.model.expr import TRUE, Bound, Domain, Expr
 from pvcheck.model.model import Guard, Location, ThreadFamily, Variable
 from pvcheck.model.program import Covered
 from pvcheck.model.semantics import Semantics
-from pvcheck.source import Span
 
 MOST_ITEMS = 60_000
 MOST_LOCATIONS = 60_000
@@ -109,7 +109,9 @@ class _Generator:
             "ALL_STEPS": steps,
         }
         mask = sum(
-            (1 << p.width) - 1 << p.shift for p in self.state.cells[: self.layout.lock_cells] if p.word == 0
+            (1 << p.width) - 1 << p.shift
+            for p in self.state.cells[: self.layout.lock_cells]
+            if p.word == 0
         )
         lines = [f"#define {name} {number}" for name, number in numbers.items()]
         return "\n".join([*lines, f"#define LOCK_MASK {mask:#x}ULL", "#include <stdint.h>"])
@@ -145,8 +147,11 @@ class _Generator:
 
     def _code_tables(self) -> str:
         return "\n".join(
-            _table("u64" if self.state.encoding.width(type_) <= 64 else "u128", name,
-                   self.state.encoding.all(type_))
+            _table(
+                "u64" if self.state.encoding.width(type_) <= 64 else "u128",
+                name,
+                self.state.encoding.all(type_),
+            )
             for type_, name in self.state.tables.items()
         )
 
@@ -173,7 +178,9 @@ class _Generator:
             steps = [("0", "0")] * len(family.locations)
             starts = {
                 local[0]
-                for (f, _), local in zip(self.instance.threads, self.semantics.initial[1], strict=True)
+                for (f, _), local in zip(
+                    self.instance.threads, self.semantics.initial[1], strict=True
+                )
                 if f is family and local[0] >= 0
             }
             reached = list(dict.fromkeys(sorted(starts)))
@@ -253,7 +260,9 @@ class _Generator:
             if lock.binder is None:
                 lines.append(f"    set |= (lockset)1 << ({written.lock_cell(lock.lock)});")
                 continue
-            loop = written.loop(f"b{lock.binder.number}", lock.binder.type, Domain(lock.binder.type))
+            loop = written.loop(
+                f"b{lock.binder.number}", lock.binder.type, Domain(lock.binder.type)
+            )
             where = written.expr(lock.where or TRUE)
             cell = written.lock_cell(lock.lock)
             lines.append(f"    {loop.begin}if ({where}) set |= (lockset)1 << ({cell}); {loop.end}")
@@ -270,7 +279,9 @@ class _Generator:
             binders = [binder for _, binder in invariant.binders]
             texts.append(f"/* {_comment(invariant.name)} */")
             texts.append(self._property(f"holds_{number}", binders, judged(invariant), every=True))
-            texts.append(self._property(f"opens_{number}", binders, premise(invariant), every=False))
+            texts.append(
+                self._property(f"opens_{number}", binders, premise(invariant), every=False)
+            )
             masks.append(self._mask(self.semantics.cells_of(invariant.name)))
         names = range(len(masks))
         rows = ", ".join("{" + ", ".join(map(wide, row)) + "}" for row in masks) or "{0}"

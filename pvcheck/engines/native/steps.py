@@ -11,9 +11,11 @@ from __future__ import annotations
 import re
 from typing import assert_never
 
-from pvcheck.engines.native.expressions import Expressions, Loop, mask, wide
+from pvcheck.engines.native.collections import Loop
+from pvcheck.engines.native.expressions import Expressions
 from pvcheck.engines.native.state import Place as Bits
 from pvcheck.engines.native.state import StateLayout
+from pvcheck.engines.native.values import mask, wide
 from pvcheck.model import values
 from pvcheck.model.code import (
     Assign,
@@ -274,9 +276,7 @@ class Steps(Expressions):
     def _if(self, instruction: If) -> bool:
         covered: list[tuple[Covered, ...]] = [(), ()]
         if instruction.written:
-            covered = [
-                (Covered("branch", instruction.span, outcome),) for outcome in (False, True)
-            ]
+            covered = [(Covered("branch", instruction.span, outcome),) for outcome in (False, True)]
         condition = self.expr(instruction.condition)
         if condition in ("0", "1"):
             for item in covered[condition == "1"]:
@@ -449,7 +449,6 @@ class Steps(Expressions):
 
     def _pick(self, instruction: Pick) -> None:
         type_ = self.family.locals[instruction.slot].type
-        name = f"x{instruction.slot}"
         v, n, k = (self.name(letter) for letter in "vnk")
         loop = self.loop(v, type_, instruction.domain)
         candidate = loop.begin + self._candidate(instruction, loop, v, type_)
@@ -467,7 +466,7 @@ class Steps(Expressions):
         of = None if pick.domain.within is None else pick.domain.within.type
         if isinstance(of, ListOf):
             # Each value once, where it is first.
-            capacity, width = self.encoding.list(of)
+            capacity, width = self.encoding.list_of(of)
             suffix = "" if self.word(of) == "u64" else "_wide"
             item = self.to_code(self.coerce(element, type_, of.of), of.of)
             first = f"find{suffix}({loop.items}, {item}, {capacity}, {width})"
