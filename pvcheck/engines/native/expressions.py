@@ -97,11 +97,11 @@ class Expressions(Collections):
             case TakeSnapshot(counter=counter, indices=indices):
                 return f"({self.may_read(counter, indices)} + 2)"
             case Changed(counter=counter, indices=indices, snapshot=snapshot):
-                first, (seen, position) = self.operands(
+                first, (seen, element) = self.operands(
                     ("u64", lambda: self.expr(snapshot)),
                     ("u64", lambda: self.may_read(counter, indices)),
                 )
-                return within(first, self.may_fault(f"changed(x, {seen}, {position})"))
+                return within(first, self.may_fault(f"changed(x, {seen}, {element})"))
             case _:
                 assert_never(expr)
 
@@ -194,8 +194,8 @@ class Expressions(Collections):
             case Op.IMPLIES:
                 return f"(!{self.expr(args[0])} || {self.expr(args[1])})"
             case Op.IFF | Op.EQ | Op.NE:
-                both = self.encoding.join(args[0].type, args[1].type)
-                return self._infix("!=" if op is Op.NE else "==", args, both)
+                type_ = self.encoding.join(args[0].type, args[1].type)
+                return self._infix("!=" if op is Op.NE else "==", args, type_)
             case Op.ITE:
                 condition, then, otherwise = args
                 chosen = self.typed(then, apply.type), self.typed(otherwise, apply.type)
@@ -210,17 +210,8 @@ class Expressions(Collections):
                 return f"(-{self.expr(args[0])})"
             case Op.SHIFT | Op.ELEMENT | Op.ORDINAL | Op.DEREF | Op.STRUCT | Op.ARRAY:
                 return self._made(apply)
-            case Op.MIN | Op.MAX:
-                lowest = "least" if op is Op.MIN else "greatest"
-                return self.may_fault(f"{lowest}{self.size(args[0].type)}(x, {self.expr(args[0])})")
-            case Op.IN:
-                return self.in_(args[0], args[1])
-            case Op.EMPTY:
-                return self.empty(args[0])
-            case Op.SIZE:
-                return self.length(args[0])
             case _:
-                return self.of_list(apply)
+                return self.of_collection(apply)
 
     def _arithmetic(self, apply: Apply, both: list[str]) -> str:
         """Checked only as far as the operands' ranges leave a doubt."""
