@@ -10,13 +10,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pvcheck import cache
 
 RUNTIME = Path(__file__).parent / "runtime"
-FLAGS = ("-std=gnu11", "-O1", "-fPIC", "-shared", "-pthread", "-w")
+FLAGS = ("-std=gnu11", "-O1", "-fPIC", "-pthread", "-w")
+LINK = ("-shared", "-pthread")
+LEAST_SHARE = 50_000
+"""Characters of C that are worth a process of their own."""
 FAMILIAR = ("cc", "gcc", "clang")
 
 
@@ -61,40 +65,55 @@ def _compiler(command: tuple[str, ...]) -> Compiler:
 
 
 class Compilation:
-    """A library that is there already or being made; a temporary one where there is no cache."""
+    """A library that is there already or being made; a temporary one where there is no cache.
 
-    def __init__(self, source: str, compiler: Compiler) -> None:
+    The steps are compiled in as many files as there are processors, side by side.
+
+    Raises:
+        NoCompiler: the compiler does not start.
+    """
+
+    def __init__(self, header: str, steps: Sequence[str], main: str, compiler: Compiler) -> None:
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._compiler = compiler
         directory = _directory()
         if directory is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="pvcheck-")
             directory = Path(self._temporary.name)
-        self._compiler = compiler
-        self._library = directory / f"{_key(source, compiler)}.so"
+        key = _key("\0".join((header, *steps, main)), compiler)
+        self._library = directory / f"{key}.so"
         if not self._library.exists():
-            self._start(source, directory)
+            self._work = Path(tempfile.mkdtemp(prefix="making-", dir=directory))
+            (self._work / "model.h").write_text(header, encoding="ascii")
+            self._start([main, *_shares(steps)])
 
-    def _start(self, source: str, directory: Path) -> None:
-        self._work = Path(tempfile.mkdtemp(prefix="making-", dir=directory))
-        text, self._made = self._work / "model.c", self._work / "model.so"
-        text.write_text(source, encoding="ascii")
+    def _start(self, sources: Sequence[str]) -> None:
+        self._objects: list[str] = []
         self._errors = (self._work / "errors").open("w+b")
-        files = (f"-I{RUNTIME}", "-o", str(self._made), str(text))
-        command = [*self._compiler.command, *FLAGS, *files]
+        for number, source in enumerate(sources):
+            text, object_ = self._work / f"{number}.c", self._work / f"{number}.o"
+            text.write_text(f'#include "model.h"\n\n{source}', encoding="ascii")
+            self._objects.append(str(object_))
+            try:
+                self._running.append(self._run(*FLAGS, "-c", "-o", str(object_), str(text)))
+            except NoCompiler:
+                self._stop()
+                raise
+
+    def _run(self, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [*self._compiler.command, f"-I{RUNTIME}", f"-I{self._work}", *arguments]
         try:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=self._errors, stderr=self._errors
             )
         except OSError as error:
-            self._clear()
-            raise NoCompiler(
-                f"{shlex.join(self._compiler.command)} does not run: {error}"
-            ) from error
+            name = shlex.join(self._compiler.command)
+            raise NoCompiler(f"{name} does not run: {error}") from error
 
     def running(self) -> bool:
         """Whether the compiler still works."""
-        return self._process is not None and self._process.poll() is None
+        return any(process.poll() is None for process in self._running)
 
     def library(self) -> Path:
         """The library, waited for.
@@ -102,33 +121,52 @@ class Compilation:
         Raises:
             NoCompiler: the compiler fails.
         """
-        if self._process is None:
+        if not self._running:
             return self._library
-        status = self._process.wait()
-        self._process = None
-        self._errors.seek(0)
-        said = self._errors.read(2000).decode(errors="replace").strip()
-        if status == 0:
-            os.replace(self._made, self._library)
-        self._clear()
+        made = str(self._work / "model.so")
+        try:
+            for process in self._running:
+                self._succeeds(process)
+            self._succeeds(self._run(*LINK, "-o", made, *self._objects))
+            os.replace(made, self._library)
+        finally:
+            self._stop()
+        return self._library
+
+    def _succeeds(self, process: subprocess.Popen[bytes]) -> None:
+        status = process.wait()
         if status != 0:
+            self._errors.seek(0)
+            said = self._errors.read(2000).decode(errors="replace").strip()
             name = shlex.join(self._compiler.command)
             raise NoCompiler(f"{name} fails with status {status}: {said.partition(chr(10))[0]}")
-        return self._library
 
     def abandon(self) -> None:
         """The library is not needed any more."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-            self._clear()
+        if self._running:
+            self._stop()
         if self._temporary is not None:
             self._temporary.cleanup()
 
-    def _clear(self) -> None:
+    def _stop(self) -> None:
+        for process in self._running:
+            process.kill()
+            process.wait()
+        self._running = []
         self._errors.close()
         shutil.rmtree(self._work, ignore_errors=True)
+
+
+def _shares(steps: Sequence[str]) -> list[str]:
+    """About equal shares, one per processor and not too small."""
+    size = sum(map(len, steps))
+    count = max(1, min(os.cpu_count() or 1, size // LEAST_SHARE))
+    shares: list[list[str]] = [[] for _ in range(count)]
+    done = 0
+    for step in steps:
+        shares[done * count // (size + 1)].append(step)
+        done += len(step)
+    return ["\n".join(share) for share in shares]
 
 
 def _directory() -> Path | None:

@@ -93,7 +93,8 @@ class Compiled:
         if self._semantics.initial_fault is not None:
             raise Unsupported("an initial state that does not come about")
         self._generated = generate(self._semantics)
-        self._compilation = Compilation(self._generated.source, compiler)
+        g = self._generated
+        self._compilation = Compilation(g.header, g.steps, g.main, compiler)
 
     def ready(self) -> bool:
         """Whether nothing is to be waited for."""

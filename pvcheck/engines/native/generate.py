@@ -25,7 +25,12 @@ MOST_LOCATIONS = 60_000
 class Generated:
     """The C of an instance, and what its numbers stand for."""
 
-    source: str
+    header: str
+    """What all parts begin with."""
+    steps: tuple[str, ...]
+    """The functions of steps, each in the part of any file."""
+    main: str
+    """The rest, to which the search belongs."""
     items: tuple[tuple[Covered, ...], ...]
     """What steps can cover, in groups."""
     edges: tuple[tuple[str, str, str], ...]
@@ -67,7 +72,7 @@ class _Generator:
         if len(self.items.all) > MOST_ITEMS:
             raise Unsupported("so many statements")
         classes = tuple(self.layout.locks)
-        parts = [
+        header = [
             f"/* {_comment(self.model.name)}, instance {_comment(self.instance.name)} */",
             self._sizes(len(edges), len(classes), len(steps)),
             self._cells(),
@@ -75,7 +80,8 @@ class _Generator:
             self._holders(),
             self._code_tables(),
             guards,
-            *functions,
+        ]
+        main = [
             invariants,
             self._tables(steps),
             edge_table,
@@ -83,7 +89,9 @@ class _Generator:
             '#include "search.c"\n',
         ]
         return Generated(
-            source="\n\n".join(part for part in parts if part),
+            header="\n\n".join(part for part in header if part),
+            steps=tuple(functions),
+            main="\n\n".join(part for part in main if part),
             items=tuple(self.items.all),
             edges=edges,
             classes=classes,
@@ -213,9 +221,11 @@ class _Generator:
 
     def _tables(self, steps: Sequence[tuple[str, str]]) -> str:
         threads = self.instance.threads
+        names = [name for pair in steps for name in pair if name != "0"]
         return "\n".join(
             [
                 "typedef int Step(X *x);",
+                *(f"Step {name};" for name in names),
                 _table("Step *", "STEPS", [step for step, _ in steps]),
                 _table("Step *", "STEP_WANTED", [wanted for _, wanted in steps]),
                 _table("int", "THREAD_STEP", (self.bases[f.name] for f, _ in threads)),

@@ -104,7 +104,7 @@ class Steps(Expressions):
             self._emit("__builtin_unreachable();")
         used = {int(n) for line in self._lines for n in _LOCALS.findall(line)}
         head = [
-            f"static int {name}(X *x)",
+            f"int {name}(X *x)",
             "{",
             *self._unpack(live, used),
             *(
@@ -119,7 +119,7 @@ class Steps(Expressions):
         cell = self.lock_cell(lock.lock)
         return "\n".join(
             [
-                f"static int {name}(X *x)",
+                f"int {name}(X *x)",
                 "{",
                 *self._unpack(live, {int(n) for n in _LOCALS.findall(cell)}),
                 f"{INDENT}int cell = (int)({cell});",
