@@ -104,6 +104,8 @@ class StateLayout:
         """The code in the cell at ``start`` + ``position``, of the C type ``word``."""
         if position.isdigit():
             place = self.cells[start + int(position)]
+            if place.width == 0:
+                return "0"
             if place.width <= 64:
                 return f"PART(x->w, {place.word}, {place.shift}, {_mask(place.width)})"
         function = "GET" if word == "u64" else "GET_WIDE"

@@ -151,10 +151,6 @@ class Steps(Expressions):
     # Lines
 
     def _emit(self, line: str) -> None:
-        if self._covered:
-            number = self.items.number(tuple(self._covered))
-            self._lines.append(f"{INDENT * self._depth}cover(x, {number});")
-            self._covered = []
         self._lines.append(INDENT * self._depth + line)
 
     def _temporary(self, code: str, type_: str) -> str:
@@ -178,7 +174,13 @@ class Steps(Expressions):
         self.faults = self.lates = False
 
     def _cover(self, item: Covered) -> None:
+        # Written as late as possible, many at once: what is covered counts only if the step succeeds.
         self._covered.append(item)
+
+    def _flush(self) -> None:
+        if self._covered:
+            self._emit(f"cover(x, {self.items.number(tuple(self._covered))});")
+            self._covered = []
 
     # Code
 
@@ -187,14 +189,17 @@ class Steps(Expressions):
         return all(self._instruction(instruction) for instruction in code)
 
     def _inner(self, head: str, code: Code, *covered: Covered) -> bool:
-        """A block inside; whether it falls through."""
+        """A block inside, beside others; whether it falls through."""
+        before = list(self._covered)
+        self._covered += covered
         self._emit(f"{head} {{")
         self._depth += 1
-        for item in covered:
-            self._cover(item)
         falls = self._block(code)
+        if falls:
+            self._flush()
         self._depth -= 1
         self._emit("}")
+        self._covered = before
         return falls
 
     def _instruction(self, instruction: Instruction) -> bool:
@@ -258,6 +263,8 @@ class Steps(Expressions):
                 if bits.width > 64:
                     same[bits.word + 1] |= bits.mask
                 continue
+            if bits.width == 0:
+                continue
             value = self.to_code(f"x{slot}", self.family.locals[slot].type)
             row[bits.word].append(f"(u64){value} << {bits.shift}")
             if bits.width > 64:
@@ -267,6 +274,7 @@ class Steps(Expressions):
                 parts.insert(0, f"(x->l[{word}] & {same[word]:#x}ULL)")
             self._emit(f"x->n[{word}] = {' | '.join(parts) or '0'};")
         self._look()
+        self._flush()
         self._emit("return DONE;")
         return False
 
@@ -286,6 +294,7 @@ class Steps(Expressions):
         self._look()
         then = self._inner(f"if ({test})", instruction.then, *covered[1])
         otherwise = self._inner("else", instruction.otherwise, *covered[0])
+        self._covered = []
         return then or otherwise
 
     def _try(self, instruction: TryLock) -> bool:
@@ -304,6 +313,7 @@ class Steps(Expressions):
         success = self._inner(f"if ({test})", instruction.success, taken)
         contended = Covered("try failed", name=instruction.lock.lock)
         failure = self._inner("else", instruction.failure, failed, contended)
+        self._covered = []
         return success or failure
 
     def _choose(self, instruction: Choose) -> bool:
@@ -314,6 +324,7 @@ class Steps(Expressions):
             word = "else " if n else ""
             test = f"if ({choice} == {n})" if n < count - 1 else ""
             falls |= self._inner((word + test).strip(), block)
+        self._covered = []
         return falls
 
     def _lock(self, instruction: Lock) -> None:
@@ -434,6 +445,7 @@ class Steps(Expressions):
         type_ = self.family.locals[instruction.slot].type
         v = self.name("v")
         loop = self.loop(v, type_, instruction.domain, descending=instruction.descending)
+        self._flush()
         self._emit(loop.begin)
         self._depth += 1
         # The collection may have faulted; it is empty then.
@@ -441,6 +453,7 @@ class Steps(Expressions):
         doubts = self.faults, self.lates
         self.faults = self.lates = False
         self._block(instruction.body)
+        self._flush()
         self._look()
         self._depth -= 1
         self._emit(loop.end)
@@ -495,6 +508,8 @@ def _assigned(node: object) -> int | None:
 
 def _bits(row: str, bits: Bits) -> str:
     """The code in these bits of a row."""
+    if bits.width == 0:
+        return "0"
     if bits.width > 64:
         return f"((u128){row}[{bits.word + 1}] << 64 | {row}[{bits.word}])"
     return f"({row}[{bits.word}] >> {bits.shift} & {wide((1 << bits.width) - 1)})"

@@ -64,6 +64,8 @@ class Values:
     def part(self, code: str, shift: int, type_: Type) -> str:
         """The part of a code that starts at a bit, as a value."""
         width = self.encoding.width(type_)
+        if width == 0:
+            return self.from_code("0", type_)
         shifted = f"({code} >> {shift})" if shift else f"({code})"
         cast = f"({self.word(type_)})"
         return self.from_code(f"({cast}{shifted} & {mask(width)})", type_)
