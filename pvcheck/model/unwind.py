@@ -1,0 +1,97 @@
+"""From runs up to symmetry to real ones: the moves of ordinary steps that make them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from pvcheck.model.runtime import Note
+from pvcheck.model.semantics import Outcome, Semantics, State, after
+from pvcheck.model.symmetry import Group, Renaming, comparable
+from pvcheck.model.trace import Move
+from pvcheck.model.types import Type
+
+
+def through(
+    semantics: Semantics,
+    group: Group,
+    states: Sequence[State],
+    canonical: Callable[[State], State] | None = None,
+) -> list[Move]:
+    """Moves from the initial state that pass states symmetric to these, and end in the last itself.
+
+    The first is the initial state; each has a step to a state symmetric to the next. ``canonical``:
+    the same for symmetric states; by default that of the group, which may take long.
+    """
+    canonical = canonical or group.canonical
+    moves: list[Move] = []
+    state = states[0]
+    for target in states[1:]:
+        wanted = canonical(target)
+        thread, outcome, state = next(
+            (thread, outcome, reached)
+            for thread, outcome, reached in semantics.successors(state)
+            if reached is not None and canonical(reached) == wanted
+        )
+        moves.append(Move(thread, outcome.choices))
+    return rename(semantics, group.renaming(state, states[-1]), moves)
+
+
+def rename(semantics: Semantics, renaming: Renaming, moves: Sequence[Move]) -> list[Move]:
+    """The moves of the run in which everything is renamed; the initial state stays as it is.
+
+    A last move that ends in a fault becomes one that ends in the same fault.
+    """
+    if renaming.is_identity:
+        return list(moves)
+    result: list[Move] = []
+    state = now = semantics.initial
+    for move in moves:
+        outcome, _ = _run(semantics, state, move)
+        thread = renaming.threads[move.thread]
+        reached = after(state, move.thread, outcome)
+        wanted = None if reached is None else renaming.state(reached)
+        choices = next(
+            other.choices
+            for other in semantics.outcomes(now[0], now[1][thread], thread)
+            if after(now, thread, other) == wanted and _same_fault(other, outcome)
+        )
+        result.append(Move(thread, choices))
+        if reached is not None and wanted is not None:
+            state, now = reached, wanted
+    return result
+
+
+def tidy(semantics: Semantics, group: Group, moves: Sequence[Move]) -> list[Move]:
+    """The run renamed: the first thread takes the last step, if it can be, and low elements come first."""
+    picks = list(_picks(semantics, moves))
+
+    def key(renaming: Renaming) -> tuple[object, ...]:
+        threads = [renaming.threads[move.thread] for move in moves]
+        changes = ((renaming.change(type_), value) for type_, value in picks)
+        values = [comparable(value if c is None else c(value)) for c, value in changes]
+        return (threads[-1:], threads, values)
+
+    return rename(semantics, min(group.renamings, key=key), moves)
+
+
+def _picks(semantics: Semantics, moves: Sequence[Move]) -> Iterator[tuple[Type, Any]]:
+    """What the run picks, in order."""
+    state = semantics.initial
+    for move in moves:
+        locals_ = semantics.instance.threads[move.thread][0].locals
+        outcome, notes = _run(semantics, state, move)
+        yield from ((locals_[note[1]].type, note[2]) for note in notes if note[0] == "pick")
+        state = after(state, move.thread, outcome) or state
+
+
+def _run(semantics: Semantics, state: State, move: Move) -> tuple[Outcome, list[Note]]:
+    result = semantics.run(state[0], state[1][move.thread], move.thread, move.choices)
+    assert result is not None, "the moves are a run"
+    return result
+
+
+def _same_fault(one: Outcome, other: Outcome) -> bool:
+    if one.fault is None or other.fault is None:
+        return one.fault is other.fault
+    return (one.fault.kind, one.fault.span) == (other.fault.kind, other.fault.span)

@@ -1,0 +1,294 @@
+"""What in a model could tell the elements of an unordered sort apart, besides the initial state.
+
+The language has no names for such elements and does not compare them. What is left: element 0, which
+variables without a value begin with; and the order in which one step looks at all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from pvcheck.model.code import (
+    Assign,
+    Assume,
+    Await,
+    Begin,
+    Bump,
+    Check,
+    Choose,
+    Code,
+    Finish,
+    ForEach,
+    Goto,
+    If,
+    Instruction,
+    Lock,
+    Pick,
+    Place,
+    Reached,
+    TryLock,
+)
+from pvcheck.model.compile_model import judged, premise
+from pvcheck.model.expr import Apply, Comprehension, Const, Domain, Expr, Local, Op, Quantifier
+from pvcheck.model.instance import Instance
+from pvcheck.model.model import FINISHED, Guard, Invariant, ThreadFamily
+from pvcheck.model.parts import walk
+from pvcheck.model.symmetry import sorts_in
+from pvcheck.model.types import (
+    ArrayOf,
+    ListOf,
+    Optional,
+    SetOf,
+    Sort,
+    Struct,
+    Type,
+)
+from pvcheck.model.values import default
+from pvcheck.model.walk import nodes
+from pvcheck.reduce.definedness import Definedness, Faults
+from pvcheck.source import Span
+
+Sorts = frozenset[str]
+ELEMENT = "one element is singled out: a variable without a value begins with it"
+
+
+@dataclass(frozen=True, slots=True)
+class Asymmetry:
+    """Why the elements of a sort are not all alike."""
+
+    sort: str
+    span: Span
+    why: str
+
+
+def asymmetries(instance: Instance) -> Iterator[Asymmetry]:
+    """Everything found, for sorts that are not ordered; a sort without any may be permuted."""
+    return _Finder(instance).find()
+
+
+class _Finder:
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._model = instance.model
+        self._sorts = frozenset(s.type.name for s in self._model.sorts if not s.type.ordered)
+        self._found: dict[Asymmetry, None] = {}
+        self._span = Span("", 0, 0)
+        """Of what is looked at."""
+        self._definedness = Definedness(instance, self._watch)
+
+    def find(self) -> Iterator[Asymmetry]:
+        if self._sorts:
+            for class_ in self._model.locks:
+                if class_.name in self._model.order.ascending | self._model.order.descending:
+                    self._span = class_.span
+                    sorts = _union(map(sorts_in, class_.indices))
+                    self._report(sorts, f"lock {class_.name} is ordered by index")
+            for variable in self._model.variables:
+                self._span = variable.span
+                self._guard(variable.guard)
+            for invariant in self._model.invariants:
+                self._span = invariant.span
+                self._invariant(invariant)
+            for family in self._model.threads:
+                self._family(family)
+        return iter(self._found)
+
+    def _report(self, sorts: Sorts, why: str) -> None:
+        for sort in sorted(sorts & self._sorts):
+            self._found.setdefault(Asymmetry(sort, self._span, why))
+
+    # Expressions
+
+    def _expr(self, expr: Expr, *, in_step: bool = True) -> None:
+        if self._looks_at(expr):
+            self._definedness.faults(expr, in_step=in_step)
+
+    def _looks_at(self, root: object) -> bool:
+        """Reports constants and comparisons; whether there are loops to look at more closely."""
+        loops = False
+        for node in nodes(root):
+            match node:
+                case Const(value=value, type=type_):
+                    self._report(_named(value, type_), ELEMENT)
+                case Apply(op=op, args=args) if op in _ORDERING:
+                    sorts = _union(sorts_in(a.type) for a in (*args, node))
+                    self._report(sorts, f"its elements are ordered by {op.value}")
+                case Quantifier() | Comprehension():
+                    loops = loops or bool(sorts_in(node.domain.type) & self._sorts)
+        return loops
+
+    def _watch(self, domain: Domain, faults: Faults, every: bool) -> None:
+        # With one kind of fault, a loop over every value ends in it whatever the order.
+        if faults and not (every and len(faults) == 1):
+            names = " or ".join(sorted(faults))
+            why = f"the order in which its elements are looked at may decide about {names}"
+            self._report(_unsorted(domain), why)
+
+    def _guard(self, guard: Guard | None) -> None:
+        if guard is None:
+            return
+        self._looks_at(guard.locks)
+        for lock in guard.locks:
+            self._definedness.guard_lock(lock)
+
+    def _invariant(self, invariant: Invariant) -> None:
+        # The binders of an invariant are a loop too. Whether it holds does not depend on their
+        # order: an invariant that cannot be evaluated is violated. Whether its window opens may.
+        self._expr(judged(invariant), in_step=False)
+        self._looks_at(premise(invariant))
+        faults = self._definedness.faults(premise(invariant), in_step=False)
+        for _, binder in invariant.binders:
+            self._watch(Domain(binder.type), faults, False)
+
+    # Code
+
+    def _family(self, family: ThreadFamily) -> None:
+        for location in family.locations:
+            self._span = location.span
+            self._code(location.code)
+            unset = _Unset(family)
+            unset.block(location.code, frozenset(location.live))
+            for slot in sorted(unset.used):
+                type_ = family.locals[slot].type
+                why = f"{family.locals[slot].name} may be used before it is set"
+                self._report(_named(default(type_, self._instance), type_), why)
+
+    def _code(self, code: Code) -> None:
+        for instruction in code:
+            self._instruction(instruction)
+
+    def _instruction(self, instruction: Instruction) -> None:
+        self._span = getattr(instruction, "span", self._span)
+        for expr in _expressions(instruction):
+            self._expr(expr)
+        match instruction:
+            case Pick(domain=domain, where=where) if where is not None:
+                faults = self._definedness.faults(where, in_step=True)
+                self._watch(domain, faults, True)
+            case ForEach(domain=domain, body=body):
+                self._report(_unsorted(domain), "one step takes its elements in order")
+                self._code(body)
+            case If(then=then, otherwise=otherwise):
+                self._code(then)
+                self._code(otherwise)
+            case TryLock(success=success, failure=failure):
+                self._code(success)
+                self._code(failure)
+            case Choose(alternatives=alternatives):
+                for block in alternatives:
+                    self._code(block)
+            case _:
+                pass
+
+
+_ORDERING = frozenset(
+    {Op.LT, Op.LE, Op.GT, Op.GE, Op.SHIFT, Op.ORDINAL, Op.ELEMENT, Op.MIN, Op.MAX}
+)
+
+
+def _union(many: Iterable[Sorts]) -> Sorts:
+    return frozenset[str]().union(*many)
+
+
+def _unsorted(domain: Domain) -> Sorts:
+    """The sorts that decide about the order of the domain's values; lists have their own order."""
+    if domain.within is not None and not isinstance(domain.within.type, SetOf):
+        return frozenset()
+    return sorts_in(domain.type)
+
+
+def _named(value: Any, type_: Type) -> Sorts:
+    """The sorts of which there is an element in the value."""
+    match type_:
+        case Sort(name=name):
+            return frozenset({name})
+        case Optional(of=of):
+            return frozenset() if value is None else _named(value, of)
+        case Struct(fields=fields):
+            return _union(_named(v, t) for v, (_, t) in zip(value, fields, strict=True))
+        case ListOf(of=of) | SetOf(of=of) | ArrayOf(of=of):
+            return _union(_named(v, of) for v in value)
+        case _:
+            return frozenset()
+
+
+def _expressions(instruction: Instruction) -> Iterator[Expr]:
+    """Those that the instruction itself evaluates, not the blocks in it."""
+    match instruction:
+        case Lock(lock=lock) | TryLock(lock=lock):
+            yield from lock.indices
+        case Await() | Check() | Assume() | If():
+            yield instruction.condition
+        case Assign(place=place, value=value):
+            yield from (*_in_place(place), value)
+        case Bump(indices=indices):
+            yield from indices
+        case Pick(domain=domain, where=where):
+            yield from _in_domain(domain)
+            yield from () if where is None else (where,)
+        case ForEach(domain=domain):
+            yield from _in_domain(domain)
+        case Begin(arguments=arguments):
+            yield from arguments
+        case Choose() | Finish() | Reached() | Goto():
+            return
+        case _:
+            assert_never(instruction)
+
+
+def _in_domain(domain: Domain) -> tuple[Expr, ...]:
+    return () if domain.within is None else (domain.within,)
+
+
+def _in_place(place: Place) -> tuple[Expr, ...]:
+    return (*place.indices, *(s.index for s in place.path if s.index is not None))
+
+
+class _Unset:
+    """The locals that a step may use though neither it nor a step before has set them."""
+
+    def __init__(self, family: ThreadFamily) -> None:
+        self._family = family
+        self.used: set[int] = set()
+
+    def block(self, code: Code, have: frozenset[int]) -> frozenset[int]:
+        """The locals that are set after it, of those set before; all where it does not end."""
+        for instruction in code:
+            have = self._instruction(instruction, have)
+        return have
+
+    def _instruction(self, instruction: Instruction, have: frozenset[int]) -> frozenset[int]:
+        if isinstance(instruction, Pick):
+            have |= {instruction.slot}
+        for expr in _expressions(instruction):
+            self.used |= {n.slot for n in walk(expr) if isinstance(n, Local)} - have
+        match instruction:
+            case Assign(place=Place(slot=int(slot), path=path)):
+                if path:
+                    self.used |= {slot} - have
+                return have | {slot}
+            case Begin(held=held):
+                return have | {held}
+            case Finish(held=held):
+                self.used |= {held} - have
+            case ForEach(slot=slot, body=body):
+                self.block(body, have | {slot})
+            case If(then=then, otherwise=otherwise):
+                return self.block(then, have) & self.block(otherwise, have)
+            case TryLock(success=success, failure=failure):
+                return self.block(success, have) & self.block(failure, have)
+            case Choose(alternatives=alternatives):
+                return self._everything.intersection(*(self.block(a, have) for a in alternatives))
+            case Goto(location=location):
+                live = () if location == FINISHED else self._family.locations[location].live
+                self.used |= set(live) - have
+                return self._everything
+            case _:
+                pass
+        return have
+
+    @property
+    def _everything(self) -> frozenset[int]:
+        return frozenset(range(len(self._family.locals)))

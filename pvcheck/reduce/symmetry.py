@@ -1,0 +1,103 @@
+"""The symmetries of an instance: renamings under which it does the same.
+
+Source: Ip, Dill, "Better Verification Through Symmetry" (FMSD 9, 1996); Emerson, Sistla, "Symmetry
+and Model Checking" (FMSD 9, 1996). The argument is in docs/soundness.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pvcheck.model.model import SortDeclaration
+from pvcheck.model.semantics import Semantics, State
+from pvcheck.model.symmetry import Group, Renaming
+from pvcheck.reduce.asymmetry import Asymmetry, asymmetries
+from pvcheck.source import Span
+
+MOST_RENAMINGS = 5040
+"""Of a group: 7!. Each state is renamed in so many ways."""
+MOST_CELLS = 5_000_000
+"""Of the shared part, over all renamings."""
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """Which elements of an instance are alike."""
+
+    group: Group | None
+    """All renamings of those; ``None``: there is none but the identity."""
+    asymmetries: tuple[Asymmetry, ...]
+    """Why other elements of unordered sorts are not."""
+    fixed: tuple[str, ...]
+    """Sorts that are symmetric, of which some elements stay all the same: the group would be too large."""
+
+
+def symmetry(semantics: Semantics) -> Symmetry:
+    """The symmetries of an instance. The same for the same instance, whatever engine asks."""
+    instance = semantics.instance
+    try:
+        found = tuple(a for a in asymmetries(instance) if instance.sizes[a.sort] > 1)
+    except RecursionError:
+        return Symmetry(None, (), ())
+    refused = {a.sort for a in found}
+    sizes: dict[str, int] = {}
+    for declaration in instance.model.sorts:
+        sort = declaration.type
+        if sort.ordered or sort.name in refused or instance.sizes[sort.name] == 1:
+            continue
+        different = _initially_different(semantics, declaration)
+        if different is not None:
+            found = (*found, different)
+        elif semantics.initial_fault is None:
+            sizes[sort.name] = instance.sizes[sort.name]
+    moved = _fewer(sizes, min(MOST_RENAMINGS, MOST_CELLS // max(1, semantics.layout.cells)))
+    return Symmetry(
+        group=Group(semantics.layout, moved) if moved else None,
+        asymmetries=found,
+        fixed=tuple(sort for sort, size in sizes.items() if moved.get(sort, 1) < size),
+    )
+
+
+def _fewer(sizes: dict[str, int], most: int) -> dict[str, int]:
+    """Per sort, how many of its elements to permute for a group of at most ``most`` renamings."""
+    moved: dict[str, int] = {}
+    order = 1
+    for sort, size in sizes.items():
+        count = 1
+        while count < size and order * (count + 1) <= most:
+            count += 1
+            order *= count
+        if count > 1:
+            moved[sort] = count
+    return moved
+
+
+def _initially_different(semantics: Semantics, declaration: SortDeclaration) -> Asymmetry | None:
+    """What the initial state tells the elements of a sort apart by."""
+    sort = declaration.type.name
+    size = semantics.instance.sizes[sort]
+    if semantics.initial_fault is not None:
+        return None
+    # Neighbours that change places generate all permutations.
+    for element in range(size - 1):
+        swapped = (*range(element), element + 1, element, *range(element + 2, size))
+        renamed = Renaming(semantics.layout, {sort: swapped}).state(semantics.initial)
+        if renamed != semantics.initial:
+            name, span = _difference(semantics, renamed) or (sort, declaration.span)
+            return Asymmetry(sort, span, f"{name} begins with a value that singles one element out")
+    return None
+
+
+def _difference(semantics: Semantics, renamed: State) -> tuple[str, Span] | None:
+    """The variable, or thread with its locals, that is not as in the initial state."""
+    instance, layout = semantics.instance, semantics.layout
+    shared, locals_ = semantics.initial
+    for variable in instance.model.variables:
+        block = layout.blocks[variable.name]
+        cells = slice(block.start, block.start + block.cells)
+        if not variable.counter and renamed[0][cells] != shared[cells]:
+            return variable.name, variable.span
+    for (family, _), before, after in zip(instance.threads, locals_, renamed[1], strict=True):
+        if before != after:
+            return family.name, family.span
+    return None
