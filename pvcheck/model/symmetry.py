@@ -264,7 +264,9 @@ class Group:
 
     def renaming(self, before: State, after: State) -> Renaming:
         """One that takes ``before`` to ``after``, which are symmetric."""
-        return next(r for r in self.renamings if r.state(before) == after)
+        found = next((r for r in self.renamings if r.state(before) == after), None)
+        assert found is not None, "the states are symmetric"
+        return found
 
 
 def _key(elements: Mapping[str, Permutation]) -> tuple[Permutation, ...]:

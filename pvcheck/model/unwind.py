@@ -28,12 +28,17 @@ def through(
     state = states[0]
     for target in states[1:]:
         wanted = canonical(target)
-        thread, outcome, state = next(
-            (thread, outcome, reached)
-            for thread, outcome, reached in semantics.successors(state)
-            if reached is not None and canonical(reached) == wanted
+        step = next(
+            (
+                (Move(thread, outcome.choices), reached)
+                for thread, outcome, reached in semantics.successors(state)
+                if reached is not None and canonical(reached) == wanted
+            ),
+            None,
         )
-        moves.append(Move(thread, outcome.choices))
+        assert step is not None, "symmetric states have symmetric steps"
+        moves.append(step[0])
+        state = step[1]
     return rename(semantics, group.renaming(state, states[-1]), moves)
 
 
@@ -52,10 +57,14 @@ def rename(semantics: Semantics, renaming: Renaming, moves: Sequence[Move]) -> l
         reached = after(state, move.thread, outcome)
         wanted = None if reached is None else renaming.state(reached)
         choices = next(
-            other.choices
-            for other in semantics.outcomes(now[0], now[1][thread], thread)
-            if after(now, thread, other) == wanted and _same_fault(other, outcome)
+            (
+                other.choices
+                for other in semantics.outcomes(now[0], now[1][thread], thread)
+                if after(now, thread, other) == wanted and _same_fault(other, outcome)
+            ),
+            None,
         )
+        assert choices is not None, "symmetric states have symmetric steps"
         result.append(Move(thread, choices))
         if reached is not None and wanted is not None:
             state, now = reached, wanted

@@ -1,7 +1,8 @@
 """What in a model could tell the elements of an unordered sort apart, besides the initial state.
 
 The language has no names for such elements and does not compare them. What is left: element 0, which
-variables without a value begin with; and the order in which one step looks at all of them.
+variables without a value begin with; and the order in which one step looks at all of them. (A local
+that is used before anything was assigned to it is live from the start on, so it is in the initial state.)
 """
 
 from __future__ import annotations
@@ -31,10 +32,9 @@ from pvcheck.model.code import (
     TryLock,
 )
 from pvcheck.model.compile_model import judged, premise
-from pvcheck.model.expr import Apply, Comprehension, Const, Domain, Expr, Local, Op, Quantifier
+from pvcheck.model.expr import Apply, Comprehension, Const, Domain, Expr, Op, Quantifier
 from pvcheck.model.instance import Instance
-from pvcheck.model.model import FINISHED, Guard, Invariant, ThreadFamily
-from pvcheck.model.parts import walk
+from pvcheck.model.model import Guard, Invariant, ThreadFamily
 from pvcheck.model.symmetry import sorts_in
 from pvcheck.model.types import (
     ArrayOf,
@@ -45,7 +45,6 @@ from pvcheck.model.types import (
     Struct,
     Type,
 )
-from pvcheck.model.values import default
 from pvcheck.model.walk import nodes
 from pvcheck.reduce.definedness import Definedness, Faults
 from pvcheck.source import Span
@@ -70,7 +69,6 @@ def asymmetries(instance: Instance) -> Iterator[Asymmetry]:
 
 class _Finder:
     def __init__(self, instance: Instance) -> None:
-        self._instance = instance
         self._model = instance.model
         self._sorts = frozenset(s.type.name for s in self._model.sorts if not s.type.ordered)
         self._found: dict[Asymmetry, None] = {}
@@ -148,12 +146,6 @@ class _Finder:
         for location in family.locations:
             self._span = location.span
             self._code(location.code)
-            unset = _Unset(family)
-            unset.block(location.code, frozenset(location.live))
-            for slot in sorted(unset.used):
-                type_ = family.locals[slot].type
-                why = f"{family.locals[slot].name} may be used before it is set"
-                self._report(_named(default(type_, self._instance), type_), why)
 
     def _code(self, code: Code) -> None:
         for instruction in code:
@@ -244,51 +236,3 @@ def _in_domain(domain: Domain) -> tuple[Expr, ...]:
 
 def _in_place(place: Place) -> tuple[Expr, ...]:
     return (*place.indices, *(s.index for s in place.path if s.index is not None))
-
-
-class _Unset:
-    """The locals that a step may use though neither it nor a step before has set them."""
-
-    def __init__(self, family: ThreadFamily) -> None:
-        self._family = family
-        self.used: set[int] = set()
-
-    def block(self, code: Code, have: frozenset[int]) -> frozenset[int]:
-        """The locals that are set after it, of those set before; all where it does not end."""
-        for instruction in code:
-            have = self._instruction(instruction, have)
-        return have
-
-    def _instruction(self, instruction: Instruction, have: frozenset[int]) -> frozenset[int]:
-        if isinstance(instruction, Pick):
-            have |= {instruction.slot}
-        for expr in _expressions(instruction):
-            self.used |= {n.slot for n in walk(expr) if isinstance(n, Local)} - have
-        match instruction:
-            case Assign(place=Place(slot=int(slot), path=path)):
-                if path:
-                    self.used |= {slot} - have
-                return have | {slot}
-            case Begin(held=held):
-                return have | {held}
-            case Finish(held=held):
-                self.used |= {held} - have
-            case ForEach(slot=slot, body=body):
-                self.block(body, have | {slot})
-            case If(then=then, otherwise=otherwise):
-                return self.block(then, have) & self.block(otherwise, have)
-            case TryLock(success=success, failure=failure):
-                return self.block(success, have) & self.block(failure, have)
-            case Choose(alternatives=alternatives):
-                return self._everything.intersection(*(self.block(a, have) for a in alternatives))
-            case Goto(location=location):
-                live = () if location == FINISHED else self._family.locations[location].live
-                self.used |= set(live) - have
-                return self._everything
-            case _:
-                pass
-        return have
-
-    @property
-    def _everything(self) -> frozenset[int]:
-        return frozenset(range(len(self._family.locals)))

@@ -6,8 +6,10 @@ and Model Checking" (FMSD 9, 1996). The argument is in docs/soundness.md.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pvcheck.model.instance import Instance
 from pvcheck.model.model import SortDeclaration
 from pvcheck.model.semantics import Semantics, State
 from pvcheck.model.symmetry import Group, Renaming
@@ -35,10 +37,7 @@ class Symmetry:
 def symmetry(semantics: Semantics) -> Symmetry:
     """The symmetries of an instance. The same for the same instance, whatever engine asks."""
     instance = semantics.instance
-    try:
-        found = tuple(a for a in asymmetries(instance) if instance.sizes[a.sort] > 1)
-    except RecursionError:
-        return Symmetry(None, (), ())
+    found = tuple(a for a in _asymmetries(instance) if instance.sizes[a.sort] > 1)
     refused = {a.sort for a in found}
     sizes: dict[str, int] = {}
     for declaration in instance.model.sorts:
@@ -56,6 +55,15 @@ def symmetry(semantics: Semantics) -> Symmetry:
         asymmetries=found,
         fixed=tuple(sort for sort, size in sizes.items() if moved.get(sort, 1) < size),
     )
+
+
+def _asymmetries(instance: Instance) -> Iterable[Asymmetry]:
+    try:
+        return asymmetries(instance)
+    except RecursionError:
+        why = "an expression is nested too deeply to be looked into"
+        sorts = (s for s in instance.model.sorts if not s.type.ordered)
+        return [Asymmetry(s.type.name, s.span, why) for s in sorts]
 
 
 def _fewer(sizes: dict[str, int], most: int) -> dict[str, int]:
