@@ -29,7 +29,7 @@ def run(
     progress: Progress,
     *,
     fail_fast: bool = False,
-    reduce: bool = True,
+    reduce: bool = False,
 ) -> Run:
     """One run, every counterexample of which was followed step by step.
 

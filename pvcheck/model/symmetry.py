@@ -113,15 +113,11 @@ class Renaming:
 
     def positions(self, block: Block) -> Permutation:
         """Where each element of a variable, counter or lock class goes, by row-major position."""
-        return tuple(
-            block.position(
-                tuple(
-                    self._element(type_, index)
-                    for type_, index in zip(block.indices, block.element(position), strict=True)
-                )
-            )
-            for position in range(block.cells)
-        )
+        positions = [0]
+        for type_, size in zip(block.indices, block.sizes, strict=True):
+            targets = [self._element(type_, index) for index in range(size)]
+            positions = [before * size + target for before in positions for target in targets]
+        return tuple(positions)
 
     def _element(self, type_: Type | None, element: int) -> int:
         moved = self.elements.get(type_.name) if isinstance(type_, Sort) else None

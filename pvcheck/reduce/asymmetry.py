@@ -19,7 +19,6 @@ from pvcheck.model.code import (
     Bump,
     Check,
     Choose,
-    Code,
     Finish,
     ForEach,
     Goto,
@@ -63,14 +62,20 @@ class Asymmetry:
 
 
 def asymmetries(instance: Instance) -> Iterator[Asymmetry]:
-    """Everything found, for sorts that are not ordered; a sort without any may be permuted."""
+    """Everything found, for sorts without order of several elements; without any, they may be permuted."""
     return _Finder(instance).find()
+
+
+def unordered(instance: Instance) -> Sorts:
+    """The names of the sorts that have no order, but several elements."""
+    sorts = (s.type for s in instance.model.sorts if not s.type.ordered)
+    return frozenset(s.name for s in sorts if instance.sizes[s.name] > 1)
 
 
 class _Finder:
     def __init__(self, instance: Instance) -> None:
         self._model = instance.model
-        self._sorts = frozenset(s.type.name for s in self._model.sorts if not s.type.ordered)
+        self._sorts = unordered(instance)
         self._found: dict[Asymmetry, None] = {}
         self._span = Span("", 0, 0)
         """Of what is looked at."""
@@ -97,25 +102,27 @@ class _Finder:
         for sort in sorted(sorts & self._sorts):
             self._found.setdefault(Asymmetry(sort, self._span, why))
 
-    # Expressions
-
-    def _expr(self, expr: Expr, *, in_step: bool = True) -> None:
-        if self._looks_at(expr):
-            self._definedness.faults(expr, in_step=in_step)
-
     def _looks_at(self, root: object) -> bool:
-        """Reports constants and comparisons; whether there are loops to look at more closely."""
+        """Reports what one node tells; whether there are loops to look at more closely."""
         loops = False
         for node in nodes(root):
+            self._span = getattr(node, "span", self._span)
             match node:
                 case Const(value=value, type=type_):
                     self._report(_named(value, type_), ELEMENT)
                 case Apply(op=op, args=args) if op in _ORDERING:
                     sorts = _union(sorts_in(a.type) for a in (*args, node))
                     self._report(sorts, f"its elements are ordered by {op.value}")
-                case Quantifier() | Comprehension():
-                    loops = loops or bool(sorts_in(node.domain.type) & self._sorts)
+                case ForEach(domain=domain):
+                    self._report(_unsorted(domain), "one step takes its elements in order")
+                case Quantifier(domain=domain) | Comprehension(domain=domain):
+                    loops = loops or self._is_loop(domain)
+                case Pick(domain=domain, where=where):
+                    loops = loops or (where is not None and self._is_loop(domain))
         return loops
+
+    def _is_loop(self, domain: Domain) -> bool:
+        return not self._sorts.isdisjoint(_unsorted(domain))
 
     def _watch(self, domain: Domain, faults: Faults, every: bool) -> None:
         # With one kind of fault, a loop over every value ends in it whatever the order.
@@ -127,52 +134,33 @@ class _Finder:
     def _guard(self, guard: Guard | None) -> None:
         if guard is None:
             return
-        self._looks_at(guard.locks)
+        self._looks_at(guard)
         for lock in guard.locks:
             self._definedness.guard_lock(lock)
 
     def _invariant(self, invariant: Invariant) -> None:
+        if self._looks_at(judged(invariant)):
+            self._definedness.faults(judged(invariant), in_step=False)
         # The binders of an invariant are a loop too. Whether it holds does not depend on their
         # order: an invariant that cannot be evaluated is violated. Whether its window opens may.
-        self._expr(judged(invariant), in_step=False)
-        self._looks_at(premise(invariant))
         faults = self._definedness.faults(premise(invariant), in_step=False)
         for _, binder in invariant.binders:
             self._watch(Domain(binder.type), faults, False)
 
-    # Code
-
     def _family(self, family: ThreadFamily) -> None:
         for location in family.locations:
             self._span = location.span
-            self._code(location.code)
-
-    def _code(self, code: Code) -> None:
-        for instruction in code:
-            self._instruction(instruction)
+            if self._looks_at(location.code):
+                for node in nodes(location.code):
+                    if isinstance(node, Instruction):
+                        self._instruction(node)
 
     def _instruction(self, instruction: Instruction) -> None:
         self._span = getattr(instruction, "span", self._span)
         for expr in _expressions(instruction):
-            self._expr(expr)
-        match instruction:
-            case Pick(domain=domain, where=where) if where is not None:
-                faults = self._definedness.faults(where, in_step=True)
-                self._watch(domain, faults, True)
-            case ForEach(domain=domain, body=body):
-                self._report(_unsorted(domain), "one step takes its elements in order")
-                self._code(body)
-            case If(then=then, otherwise=otherwise):
-                self._code(then)
-                self._code(otherwise)
-            case TryLock(success=success, failure=failure):
-                self._code(success)
-                self._code(failure)
-            case Choose(alternatives=alternatives):
-                for block in alternatives:
-                    self._code(block)
-            case _:
-                pass
+            faults = self._definedness.faults(expr, in_step=True)
+            if isinstance(instruction, Pick) and expr is instruction.where:
+                self._watch(instruction.domain, faults, True)
 
 
 _ORDERING = frozenset(

@@ -6,19 +6,18 @@ and Model Checking" (FMSD 9, 1996). The argument is in docs/soundness.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pvcheck.model.instance import Instance
 from pvcheck.model.model import SortDeclaration
 from pvcheck.model.semantics import Semantics, State
 from pvcheck.model.symmetry import Group, Renaming
-from pvcheck.reduce.asymmetry import Asymmetry, asymmetries
+from pvcheck.reduce.asymmetry import Asymmetry, asymmetries, unordered
 from pvcheck.source import Span
 
 MOST_RENAMINGS = 5040
 """Of a group: 7!. Each state is renamed in so many ways."""
-MOST_CELLS = 5_000_000
+MOST_CELLS = 1_000_000
 """Of the shared part, over all renamings."""
 
 
@@ -37,18 +36,18 @@ class Symmetry:
 def symmetry(semantics: Semantics) -> Symmetry:
     """The symmetries of an instance. The same for the same instance, whatever engine asks."""
     instance = semantics.instance
-    found = tuple(a for a in _asymmetries(instance) if instance.sizes[a.sort] > 1)
+    found = _asymmetries(instance)
     refused = {a.sort for a in found}
     sizes: dict[str, int] = {}
     for declaration in instance.model.sorts:
-        sort = declaration.type
-        if sort.ordered or sort.name in refused or instance.sizes[sort.name] == 1:
+        sort = declaration.type.name
+        if sort not in unordered(instance) - refused or semantics.initial_fault is not None:
             continue
         different = _initially_different(semantics, declaration)
-        if different is not None:
+        if different is None:
+            sizes[sort] = instance.sizes[sort]
+        else:
             found = (*found, different)
-        elif semantics.initial_fault is None:
-            sizes[sort.name] = instance.sizes[sort.name]
     moved = _fewer(sizes, min(MOST_RENAMINGS, MOST_CELLS // max(1, semantics.layout.cells)))
     return Symmetry(
         group=Group(semantics.layout, moved) if moved else None,
@@ -57,13 +56,13 @@ def symmetry(semantics: Semantics) -> Symmetry:
     )
 
 
-def _asymmetries(instance: Instance) -> Iterable[Asymmetry]:
+def _asymmetries(instance: Instance) -> tuple[Asymmetry, ...]:
     try:
-        return asymmetries(instance)
+        return tuple(asymmetries(instance))
     except RecursionError:
         why = "an expression is nested too deeply to be looked into"
-        sorts = (s for s in instance.model.sorts if not s.type.ordered)
-        return [Asymmetry(s.type.name, s.span, why) for s in sorts]
+        sorts = (s for s in instance.model.sorts if s.type.name in unordered(instance))
+        return tuple(Asymmetry(s.type.name, s.span, why) for s in sorts)
 
 
 def _fewer(sizes: dict[str, int], most: int) -> dict[str, int]:
@@ -84,8 +83,6 @@ def _initially_different(semantics: Semantics, declaration: SortDeclaration) -> 
     """What the initial state tells the elements of a sort apart by."""
     sort = declaration.type.name
     size = semantics.instance.sizes[sort]
-    if semantics.initial_fault is not None:
-        return None
     # Neighbours that change places generate all permutations.
     for element in range(size - 1):
         swapped = (*range(element), element + 1, element, *range(element + 2, size))

@@ -314,7 +314,7 @@ def test_a_large_group_is_cut_down() -> None:
 def test_a_large_state_makes_the_group_smaller() -> None:
     text = "var x[U][O][O]: bool atomic; thread t { any u: U; x[u][O(0)][O(0)] = true; }"
 
-    found = symmetry(Semantics(of(text, U=7, T=1, O=16)))
+    found = symmetry(Semantics(of(text, U=7, T=1, O=8)))
 
     assert found.group is not None
     assert found.group.moved == {"U": 6}
