@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from systems import check
 
 from pvcheck.model.instance import Instance
-from pvcheck.model.result import Result
+from pvcheck.model.result import LockEdge, Result
 from pvcheck.model.semantics import Semantics, State
 from pvcheck.model.symmetry import Group
 from pvcheck.model.verdict import Inconclusive, Violated
@@ -32,7 +34,22 @@ def assert_same(instance: Instance, group: Group) -> tuple[Result, Result]:
     without, reduced = check(instance), check(instance, group=group)
     assert essence(reduced) == essence(without)
     assert reduced.statistics.states <= without.statistics.states
+    assert all(shown(edge) for edge in reduced.lock_edges)
     return without, reduced
+
+
+def shown(edge: LockEdge) -> bool:
+    """Whether the example is of this edge."""
+    wanted = edge.example.held_after[-1]
+    return wanted.split("[")[0] == edge.after and any(
+        held.split("[")[0] == edge.before
+        and (not edge.direction or (indices(held) < indices(wanted)) == (edge.direction[0] == "a"))
+        for held in edge.example.held_before
+    )
+
+
+def indices(lock: str) -> list[int]:
+    return [int(index) for index in re.findall(r"\d+", lock.split("[", 1)[-1])]
 
 
 def reachable(semantics: Semantics, most: int) -> list[State] | None:

@@ -80,6 +80,12 @@ class Quotient:
                 least = found
         return least
 
+    def forget(self) -> None:
+        """Give the memory of the tables back."""
+        for tables in self._tables:
+            for table in tables:
+                table.clear()
+
     def _table(self, renaming: Renaming, thread: int) -> _Moved:
         shift = self._shifts[renaming.threads[thread]]
         return _Moved(

@@ -211,6 +211,8 @@ class Search:
             effects.clear()
         for judge in self.judges:
             judge.forget()
+        if self._quotient is not None:
+            self._quotient.forget()
 
     def unpack(self, state: Packed) -> State:
         locals_ = tuple(self._local[state >> shift & LOCAL_MASK] for shift in self._shift)
