@@ -108,6 +108,8 @@ class Search:
         self.contended: set[str] = set()
         self.edges: dict[tuple[str, str, str], Acquiring] = {}
         """By the classes and direction of each lock edge."""
+        self._renamed: set[tuple[int, int]] = set()
+        """Locks of one class, held and taken, that were renamed for the edges there are between others."""
         self.parents: dict[Packed, Packed] = {}
         """Each state that was met, with the one it was first met from; the initial one: -1."""
         self._shift = [SHARED_BITS + LOCAL_BITS * t for t in threads]
@@ -346,9 +348,9 @@ class Search:
         self, class_: str, cells: tuple[int, int], state: Packed, thread: int
     ) -> None:
         """The edge inside a class between two of its locks, as it is in states that are left out."""
-        both = {(class_, class_, "ascending"), (class_, class_, "descending")}
-        if self.group is None or both <= self.edges.keys():
+        if self.group is None or cells in self._renamed:
             return
+        self._renamed.add(cells)
         lock_of = self.semantics.layout.lock_of
         for renaming in self.group.renamings:
             held, taken = (lock_of[renaming.cells[cell]][1] for cell in cells)
