@@ -41,11 +41,12 @@ def assert_same(instance: Instance, group: Group) -> tuple[Result, Result]:
 def shown(edge: LockEdge) -> bool:
     """Whether the example is of this edge."""
     wanted = edge.example.held_after[-1]
-    return wanted.split("[")[0] == edge.after and any(
-        held.split("[")[0] == edge.before
-        and (not edge.direction or (indices(held) < indices(wanted)) == (edge.direction[0] == "a"))
-        for held in edge.example.held_before
-    )
+    for held in edge.example.held_before:
+        classes = tuple(re.split(r"\W", lock, maxsplit=1)[0] for lock in (held, wanted))
+        direction = "ascending" if indices(held) < indices(wanted) else "descending"
+        if classes == (edge.before, edge.after) and edge.direction in ("", direction):
+            return True
+    return False
 
 
 def indices(lock: str) -> list[int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pvcheck.model.instance import Instance
-from pvcheck.model.model import SortDeclaration
+from pvcheck.model.model import Model, SortDeclaration
 from pvcheck.model.semantics import Semantics, State
 from pvcheck.model.symmetry import Group, Renaming
 from pvcheck.reduce.asymmetry import Asymmetry, asymmetries, unordered
@@ -31,6 +31,19 @@ class Symmetry:
     """Why other elements of unordered sorts are not."""
     fixed: tuple[str, ...]
     """Sorts that are symmetric, of which some elements stay all the same: the group would be too large."""
+
+
+def remarks(found: Symmetry, model: Model) -> tuple[str, ...]:
+    """Why the search is not reduced more, one line for each reason, with its place."""
+    moved = {} if found.group is None else found.group.moved
+    return (
+        *(f"{model.where(a.span)}: {a.sort} is not symmetric: {a.why}" for a in found.asymmetries),
+        *(
+            f"{sort} is symmetric, but only {moved.get(sort, 1)} of its elements are permuted:"
+            " there would be too many renamings"
+            for sort in found.fixed
+        ),
+    )
 
 
 def symmetry(semantics: Semantics) -> Symmetry:

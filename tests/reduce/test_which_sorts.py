@@ -17,7 +17,7 @@ from pvcheck.model.semantics import Semantics
 from pvcheck.model.symmetry import Group
 from pvcheck.model.types import Sort
 from pvcheck.reduce.asymmetry import Asymmetry
-from pvcheck.reduce.symmetry import symmetry
+from pvcheck.reduce.symmetry import remarks, symmetry
 
 HEAD = """system s;
 sort U;
@@ -309,6 +309,16 @@ def test_a_large_group_is_cut_down() -> None:
     assert found.group.moved == {"U": 7}
     assert len(found.group.renamings) == 5040
     assert found.fixed == ("U", "T")
+
+
+def test_remarks_say_why_the_search_is_not_reduced_more() -> None:
+    text = "var x: U atomic; var y[T]: bool atomic; thread t { any v: T; y[v] = true; }"
+    what = of(text, U=2, T=9)
+
+    assert remarks(symmetry(Semantics(what)), what.model) == (
+        "test.pv:6: U is not symmetric: x begins with a value that singles one element out",
+        "T is symmetric, but only 7 of its elements are permuted: there would be too many renamings",
+    )
 
 
 def test_a_large_state_makes_the_group_smaller() -> None:
