@@ -170,7 +170,10 @@ class Renaming:
                 return None
             case Sort(name=name):
                 moved = self.elements.get(name, ())
-                return moved.__getitem__ if _moves(moved) else None
+                # Where there is no thread of a sort, ``self`` is ``None`` whatever its type.
+                targets: dict[int | None, int | None] = {None: None}
+                targets.update(enumerate(moved))
+                return targets.__getitem__ if _moves(moved) else None
             case Optional(of=of):
                 return _optional(self.change(of))
             case Struct(fields=fields):

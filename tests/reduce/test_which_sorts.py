@@ -94,6 +94,12 @@ thread t[T] {
 lock k[U]: mutex;
 thread t[T] { any u: U; acquire k[u]; any v: U where v != u; acquire k[v]; release k[v]; release k[u]; }
 """,
+    "a thread that is no element": """
+var x[T]: U? atomic;
+var y: bool atomic;
+thread t[T] { any u: U; x[self] = u; }
+thread lone { let a = self; y = true; assert a == a; }
+""",
     "readers": """
 lock w: rw;
 lock k[U]: rw;
