@@ -87,12 +87,13 @@ class SymmetricWriter:
             options += [f"mark[{u}][S(1)]", f"map[{u}] == none"]
             options += [f"{u} == {self.pick(at.units)}"]
             if f"k[{u}]" in at.held:
-                options += [f"owner[{u}] == none", f"held(k[{u}])"]
+                options += [f"owner[{u}] == none", f"held(k[{u}])", "both < 1"]
                 options += [f"owner[{u}] == {t}" for t in at.threads]
             if "m" in at.held:
                 options += [f"{u} in all", f"{u} in some", f"next([{u}], {u}) == none"]
             if "w" in at.held or "read w" in at.held:
                 options += [f"e != none && e.u == {u}", f"e == E({u}, none, 1)"]
+                options += [f"E({u}, none, 1) in seen", "(count x in seen: x.t != none) < 1"]
         options += [f"mine[{t}] == none" for t in at.threads]
         options += [f"changed(g[{u}], {s})" for u, s in at.snapshots if f"k[{u}]" in at.held]
         if "m" in at.held:
@@ -167,10 +168,12 @@ class SymmetricWriter:
                 options.append(f"if size(some) < 2 {{ append(some, {u}); }}")
                 options.append(f"if {u} in some {{ remove(some, {u}); }}")
                 if self.spoiled():
-                    options.append(f"prepend(some, {u});")
+                    options += [f"prepend(some, {u});", "both = 1;"]
             if "w" in at.held:
                 t = self.pick(("none", *at.threads))
                 options += [f"e = E({u}, {t}, {self.number(0, 2)});", "e = none;"]
+                if self.spoiled() or any(lock.startswith("d[") for lock in at.held):
+                    options.append(f"add(seen, E({u}, {t}, 1));")
         options += [f"bump(h[{t}]);" for t in at.threads]
         options += [f"mine[{t}] = none;" for t in at.threads]
         options.append(f"assert {self.condition(at)}{'' if self.spoiled() else ' || true'};")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any, assert_never, get_args
 
 from pvcheck.model.code import (
     Assign,
@@ -34,6 +34,7 @@ from pvcheck.model.compile_model import judged, premise
 from pvcheck.model.expr import Apply, Comprehension, Const, Domain, Expr, Op, Quantifier
 from pvcheck.model.instance import Instance
 from pvcheck.model.model import Guard, Invariant, ThreadFamily
+from pvcheck.model.semantics import Semantics
 from pvcheck.model.symmetry import sorts_in
 from pvcheck.model.types import (
     ArrayOf,
@@ -61,9 +62,9 @@ class Asymmetry:
     why: str
 
 
-def asymmetries(instance: Instance) -> Iterator[Asymmetry]:
+def asymmetries(semantics: Semantics) -> Iterator[Asymmetry]:
     """Everything found, for sorts without order of several elements; without any, they may be permuted."""
-    return _Finder(instance).find()
+    return _Finder(semantics).find()
 
 
 def unordered(instance: Instance) -> Sorts:
@@ -73,13 +74,14 @@ def unordered(instance: Instance) -> Sorts:
 
 
 class _Finder:
-    def __init__(self, instance: Instance) -> None:
-        self._model = instance.model
-        self._sorts = unordered(instance)
+    def __init__(self, semantics: Semantics) -> None:
+        self._semantics = semantics
+        self._model = semantics.model
+        self._sorts = unordered(semantics.instance)
         self._found: dict[Asymmetry, None] = {}
         self._span = Span("", 0, 0)
         """Of what is looked at."""
-        self._definedness = Definedness(instance, self._watch)
+        self._definedness = Definedness(semantics.instance, self._watch)
 
     def find(self) -> Iterator[Asymmetry]:
         if self._sorts:
@@ -106,7 +108,8 @@ class _Finder:
         """Reports what one node tells; whether there are loops to look at more closely."""
         loops = False
         for node in nodes(root):
-            self._span = getattr(node, "span", self._span)
+            if node.__class__ in _INSTRUCTIONS:
+                self._span = getattr(node, "span", self._span)
             match node:
                 case Const(value=value, type=type_):
                     self._report(_named(value, type_), ELEMENT)
@@ -148,7 +151,7 @@ class _Finder:
             self._watch(Domain(binder.type), faults, False)
 
     def _family(self, family: ThreadFamily) -> None:
-        for location in family.locations:
+        for location in (family.locations[n] for n in self._semantics.locations(family)):
             self._span = location.span
             if self._looks_at(location.code):
                 for node in nodes(location.code):
@@ -163,6 +166,7 @@ class _Finder:
                 self._watch(instruction.domain, faults, True)
 
 
+_INSTRUCTIONS = frozenset(get_args(Instruction))
 _ORDERING = frozenset(
     {Op.LT, Op.LE, Op.GT, Op.GE, Op.SHIFT, Op.ORDINAL, Op.ELEMENT, Op.MIN, Op.MAX}
 )

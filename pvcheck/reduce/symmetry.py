@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pvcheck.model.instance import Instance
 from pvcheck.model.model import Model, SortDeclaration
 from pvcheck.model.semantics import Semantics, State
 from pvcheck.model.symmetry import Group, Renaming
@@ -49,7 +48,7 @@ def remarks(found: Symmetry, model: Model) -> tuple[str, ...]:
 def symmetry(semantics: Semantics) -> Symmetry:
     """The symmetries of an instance. The same for the same instance, whatever engine asks."""
     instance = semantics.instance
-    found = _asymmetries(instance)
+    found = _asymmetries(semantics)
     refused = {a.sort for a in found}
     sizes: dict[str, int] = {}
     for declaration in instance.model.sorts:
@@ -69,12 +68,13 @@ def symmetry(semantics: Semantics) -> Symmetry:
     )
 
 
-def _asymmetries(instance: Instance) -> tuple[Asymmetry, ...]:
+def _asymmetries(semantics: Semantics) -> tuple[Asymmetry, ...]:
     try:
-        return tuple(asymmetries(instance))
+        return tuple(asymmetries(semantics))
     except RecursionError:
         why = "an expression is nested too deeply to be looked into"
-        sorts = (s for s in instance.model.sorts if s.type.name in unordered(instance))
+        names = unordered(semantics.instance)
+        sorts = (s for s in semantics.model.sorts if s.type.name in names)
         return tuple(Asymmetry(s.type.name, s.span, why) for s in sorts)
 
 

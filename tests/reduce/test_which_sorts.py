@@ -352,7 +352,7 @@ def test_part_of_the_elements_is_enough_to_reduce() -> None:
 def test_an_expression_nested_too_deeply_costs_symmetry_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def too_deep(_: Instance) -> Iterator[Asymmetry]:
+    def too_deep(_: Semantics) -> Iterator[Asymmetry]:
         raise RecursionError
 
     monkeypatch.setattr("pvcheck.reduce.symmetry.asymmetries", too_deep)
