@@ -2,7 +2,7 @@
 
 An expression has no effect, so the order in which a quantifier looks at the values of its domain
 can be seen in one way only: where looking at a value may fault. A superset is found: what is known
-are the bounds of sorts and variables, and the conditions on the way to a part.
+are the sizes of sorts and the conditions on the way to a part.
 """
 
 from __future__ import annotations
@@ -135,13 +135,10 @@ class Definedness:
         return found | {Fault.RACE}
 
     def guard_lock(self, lock: GuardLock) -> Faults:
-        inside = self._lock(lock.lock, ())
-        if lock.where is not None:
-            inside = self._faults(lock.where, ()) | self._lock(
-                lock.lock, tuple(_given(lock.where, True))
-            )
+        where = NO_FAULT if lock.where is None else self._faults(lock.where, ())
+        known = () if lock.where is None else tuple(_given(lock.where, True))
+        inside = where | self._lock(lock.lock, known)
         if lock.binder is not None:
-            self._bounds[lock.binder.number] = self._range(lock.binder.type)
             self._watch(Domain(lock.binder.type), inside, True)
         return inside
 
@@ -162,7 +159,7 @@ class Definedness:
             number = self._computed(Op.ADD, args) if op is Op.SHIFT else self._interval(args[0])
             return _unless(_inside(number, self._range(apply.type)))
         if op is Op.MUL:
-            return _unless(_inside(self._interval(apply), (-GREATEST, GREATEST)))
+            return _unless(self._interval(apply) is not None)
         if op in (Op.DIV, Op.MOD):
             by = self._interval(args[1])
             return _unless(by is not None and not by[0] <= 0 <= by[1])
@@ -203,10 +200,9 @@ class Definedness:
             case SizeOf(sort=sort):
                 return self._instance.sizes[sort], self._instance.sizes[sort]
             case Bound(number=number, type=Int()):
-                # Its type says nothing: the arguments of functions are not stored.
+                # Its type says nothing, as the arguments of functions are not stored; nor does that
+                # of other numbers that were computed before.
                 return self._bounds.get(number)
-            case Read(type=Int()):
-                return self._range(expr.type)
             case Apply(op=op, args=args) if not isinstance(expr.type, Sort | Enum):
                 return self._computed(op, args)
             case _:
@@ -231,7 +227,8 @@ class Definedness:
                 return a - d, b - c
             case Op.MUL:
                 corners = (a * c, a * d, b * c, b * d)
-                return min(corners), max(corners)
+                product = min(corners), max(corners)
+                return product if _inside(product, (-GREATEST, GREATEST)) else None
             case Op.DIV if c == d and c > 0:
                 return a // c, b // c
             case Op.MOD if c == d and c > 0:

@@ -28,6 +28,7 @@ var y[R]: bool atomic;
 gen g atomic;
 fn half(a: O): R = R(int(a) / TWO);
 fn twice(b: R): O = O(int(b) * TWO);
+fn huge(i: 0..9): 0..9 = i * i * i * i * i * i;
 fn far(i: 0..2): 0..9 = i;
 thread t { any u: U; x[u] = u; o = O(3); n = 2; e = E(none, O(1), 1); l = [O(1)]; bump(g); }
 """
@@ -45,10 +46,10 @@ DEFINED = [
     "y[half(twice(half(o)))]",
     "twice(R(0)) == O(0)",
     "(count a: O: y[half(a)]) >= 0",
-    "O(n + 1) >= O(2 - n)",
-    "O(n * 1 + (n == 0 ? 1 : 0)) == o || n % TWO == -n",
-    "n * n * n / 4 + n % 3 == 7 - TWO",
-    "exists i: -1..1: O(i + 1) == o",
+    "n + n / 2 + n % TWO == 3",
+    "exists i: -1..1: O(i + 1) == o || O(1 - i) == o || i * i * i == -n",
+    "exists i: 0..2: O(i * 1 + (i == 0 ? 1 : 0)) == o || i / 2 + i % 3 == 7 - TWO",
+    "(count a: O: int(a) * 1000000 * 1000000 == 0) == 1",
     "far(9) == 9",
 ]
 PERHAPS_NOT = {
@@ -65,6 +66,10 @@ PERHAPS_NOT = {
     "next(l, O(0)) == none": "empty-list",
     "min({a: O where a > o}) == o": "empty-list",
     "O(n * n + n) == o": "bounds",
+    "O(n) == o": "bounds",
+    "n * n == 4": "bounds",
+    "exists i: -1..1: O(i * 4) == o": "bounds",
+    "huge(huge(huge(huge(huge(huge(9)))))) == 1": "bounds",
     "O(n - 1) == o": "bounds",
     "o + 1 == O(1)": "bounds",
     "exists i: 0..4: O(i) == o": "bounds",
