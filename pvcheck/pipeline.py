@@ -16,6 +16,7 @@ from pvcheck.model.result import LockEdge, Result
 from pvcheck.model.semantics import Semantics
 from pvcheck.model.trace import Trace
 from pvcheck.model.verdict import Verdict, Violated
+from pvcheck.reduce.symmetry import symmetry
 from pvcheck.report.outcome import Run, outcomes, stop_early
 from pvcheck.selection import Job, properties_of
 
@@ -34,10 +35,12 @@ def run(
     *,
     engine: Engine | None = None,
     fail_fast: bool = False,
+    reduce: bool = False,
 ) -> Run:
     """One run, every counterexample of which was followed step by step.
 
-    ``engine``: by default the interpreter.
+    ``engine``: by default the interpreter. ``reduce``: of states that differ only by the names of
+    elements that are alike, visit one.
 
     Raises:
         InternalError: a counterexample is none.
@@ -46,8 +49,16 @@ def run(
     stop = stop_early(job.expectation, job.properties)
     if fail_fast:
         stop |= frozenset(job.properties) - job.expectation.violated
-    result = engine.check(job.instance, job.properties, limits, progress, stop_when_violated=stop)
-    result = replace(result, verdicts=_confirmed(job, result.verdicts))
+    semantics = Semantics(job.instance)
+    result = engine.check(
+        job.instance,
+        job.properties,
+        limits,
+        progress,
+        stop_when_violated=stop,
+        group=symmetry(semantics).group if reduce else None,
+    )
+    result = replace(result, verdicts=_confirmed(job, semantics, result.verdicts))
     return Run(
         specification=str(job.specification),
         mutant=job.mutant,
@@ -96,9 +107,10 @@ def choose_engine(
     return FastestEngine(compiler, workers, note)
 
 
-def _confirmed(job: Job, verdicts: Mapping[str, Verdict]) -> dict[str, Verdict]:
+def _confirmed(
+    job: Job, semantics: Semantics, verdicts: Mapping[str, Verdict]
+) -> dict[str, Verdict]:
     """The verdicts, each counterexample of which was found to be one."""
-    semantics = Semantics(job.instance)
     confirmed: dict[str, Verdict] = {}
     for name, verdict in verdicts.items():
         confirmed[name] = verdict

@@ -17,6 +17,7 @@ from pvcheck.model.model import Model
 from pvcheck.model.replay import violated
 from pvcheck.model.result import Result
 from pvcheck.model.semantics import Semantics, State
+from pvcheck.model.symmetry import Group
 from pvcheck.model.trace import Trace
 from pvcheck.model.verdict import Violated
 from pvcheck.source import Source
@@ -51,6 +52,7 @@ def check(
     properties: Collection[str] | None = None,
     limits: Limits | None = None,
     stop: Collection[str] = (),
+    group: Group | None = None,
 ) -> Result:
     return ExplicitEngine().check(
         what,
@@ -58,6 +60,7 @@ def check(
         limits or Limits(),
         Watcher(),
         stop_when_violated=stop,
+        group=group,
     )
 
 

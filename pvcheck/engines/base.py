@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pvcheck.model.instance import Instance
 from pvcheck.model.result import Result
+from pvcheck.model.symmetry import Group
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,8 @@ class Progress(Protocol):
 class Engine(Protocol):
     """Keeps nothing between calls and prints nothing.
 
-    Its ``Violated`` survives ``replay``, its ``Checked`` visited every state. ``stop_when_violated``: give up
+    Its ``Violated`` survives ``replay``, its ``Checked`` visited every state, or with ``group``, which are
+    symmetries of the instance, one of every orbit. ``stop_when_violated``: give up
     (the rest inconclusive) as soon as one of these properties is violated, at the end of the depth at which it happens.
     A ``KeyboardInterrupt`` ends the search; the result then has ``interrupted`` and what was found so far.
     """
@@ -49,4 +51,5 @@ class Engine(Protocol):
         progress: Progress,
         *,
         stop_when_violated: Collection[str] = (),
+        group: Group | None = None,
     ) -> Result: ...

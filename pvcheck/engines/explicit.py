@@ -6,6 +6,7 @@ import gc
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 
 from pvcheck.engines.base import Limits, Progress
 from pvcheck.engines.findings import coverage_of, unviolated
@@ -15,6 +16,7 @@ from pvcheck.model import replay
 from pvcheck.model.instance import Instance
 from pvcheck.model.result import Coverage, LockEdge, Result, Statistics
 from pvcheck.model.semantics import Semantics
+from pvcheck.model.symmetry import Group
 from pvcheck.model.verdict import Verdict, Violated
 
 CHUNK = 1024
@@ -49,9 +51,10 @@ class ExplicitEngine:
         progress: Progress,
         *,
         stop_when_violated: Collection[str] = (),
+        group: Group | None = None,
     ) -> Result:
         meter = Meter(limits, progress)
-        search = Search(Semantics(instance), properties)
+        search = Search(Semantics(instance), properties, group)
         run = _Progress()
         with _no_collection():
             try:
@@ -165,7 +168,7 @@ def _lock_edges(search: Search) -> tuple[LockEdge, ...]:
             before,
             after,
             direction,
-            replay.about_to(search.semantics, search.path(state), thread),
+            search.about_to(acquiring),
         )
-        for (before, after, direction), (state, thread) in sorted(search.edges.items())
+        for (before, after, direction), acquiring in sorted(search.edges.items(), key=itemgetter(0))
     )

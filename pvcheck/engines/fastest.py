@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from pvcheck.engines.base import Limits, Progress
 from pvcheck.engines.explicit import ExplicitEngine
@@ -13,6 +15,7 @@ from pvcheck.engines.native.encoding import Unsupported
 from pvcheck.engines.native.engine import Compiled
 from pvcheck.model.instance import Instance
 from pvcheck.model.result import Result
+from pvcheck.model.symmetry import Group
 
 
 class _Ready(Exception):
@@ -41,46 +44,34 @@ class FastestEngine:
         progress: Progress,
         *,
         stop_when_violated: Collection[str] = (),
+        group: Group | None = None,
     ) -> Result:
         meter = Meter(limits, progress)
-        stop = stop_when_violated
+        interpret = partial(
+            self.interpreter.check,
+            instance,
+            properties,
+            stop_when_violated=stop_when_violated,
+            group=group,
+        )
         try:
-            compiled = Compiled(instance, self.compiler)
+            compiled = Compiled(instance, self.compiler, group)
             try:
-                found = self._meanwhile(
-                    compiled, instance, properties, limits, progress=progress, stop=stop
-                )
-                return found or compiled.check(
-                    properties, _rest(limits, meter), progress, workers=self.workers, stop=stop
+                if not compiled.ready():
+                    with suppress(_Ready):
+                        return interpret(limits, _Meanwhile(progress, compiled))
+                return compiled.check(
+                    properties,
+                    _rest(limits, meter),
+                    progress,
+                    workers=self.workers,
+                    stop=stop_when_violated,
                 )
             finally:
                 compiled.close()
         except (Unsupported, NoCompiler) as error:
             self.note(f"note: the interpreter runs {instance.name}, slower: {error}")
-        return self.interpreter.check(
-            instance, properties, _rest(limits, meter), progress, stop_when_violated=stop
-        )
-
-    def _meanwhile(
-        self,
-        compiled: Compiled,
-        instance: Instance,
-        properties: Collection[str],
-        limits: Limits,
-        *,
-        progress: Progress,
-        stop: Collection[str],
-    ) -> Result | None:
-        """What the interpreter finds while the compiler works; ``None`` if that is done first."""
-        if compiled.ready():
-            return None
-        shown = _Meanwhile(progress, compiled)
-        try:
-            return self.interpreter.check(
-                instance, properties, limits, shown, stop_when_violated=stop
-            )
-        except _Ready:
-            return None
+        return interpret(_rest(limits, meter), progress)
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from pvcheck.engines.quotient import Quotient
+from pvcheck.model import replay, unwind
 from pvcheck.model.model import DEADLOCK, LOCK_ORDER
 from pvcheck.model.semantics import Local, Semantics, Shared, State, StepFault, wait_forever
-from pvcheck.model.trace import Move
+from pvcheck.model.symmetry import Group, Renaming
+from pvcheck.model.trace import Move, TraceStep
 
 SHARED_BITS = 40
 LOCAL_BITS = 24
@@ -32,6 +35,15 @@ class Hit:
 
     state: Packed
     move: Move | None
+
+
+class Acquiring(NamedTuple):
+    """A thread about to acquire a lock while it holds another."""
+
+    state: Packed
+    thread: int
+    renaming: Renaming | None
+    """To be applied to the state and the thread first."""
 
 
 _Step = tuple[int, tuple[tuple[int, Any], ...], tuple[int, ...]]
@@ -80,8 +92,12 @@ class _Judge:
 class Search:
     """Everything that a search knows. ``expand`` and ``judge`` are its steps."""
 
-    def __init__(self, semantics: Semantics, properties: Collection[str]) -> None:
+    def __init__(
+        self, semantics: Semantics, properties: Collection[str], group: Group | None = None
+    ) -> None:
+        """``group``: symmetries of the instance; of states that differ only by these, one is kept."""
         self.semantics = semantics
+        self.group = group
         threads = range(len(semantics.instance.threads))
         self.threads = len(threads)
         self.hits: dict[str, Hit] = {}
@@ -90,8 +106,10 @@ class Search:
         self.transitions = 0
         self.covered = semantics.initial_covered
         self.contended: set[str] = set()
-        self.edges: dict[tuple[str, str, str], tuple[Packed, int]] = {}
-        """Classes and direction of each lock edge: a state, and who is about to acquire there."""
+        self.edges: dict[tuple[str, str, str], Acquiring] = {}
+        """By the classes and direction of each lock edge."""
+        self._renamed: set[tuple[int, int]] = set()
+        """Locks of one class, held and taken, that were renamed for the edges there are between others."""
         self.parents: dict[Packed, Packed] = {}
         """Each state that was met, with the one it was first met from; the initial one: -1."""
         self._shift = [SHARED_BITS + LOCAL_BITS * t for t in threads]
@@ -115,6 +133,11 @@ class Search:
         self.judges = [_Judge(semantics, name, asked=name in properties) for name in names]
         self._active = self.judges
         """Those that have something left to find out."""
+        self._quotient: Quotient | None = None
+        if group is not None:
+            masks = (SHARED_MASK, LOCAL_MASK)
+            local = self._local.__getitem__
+            self._quotient = Quotient(group, self._shift, masks, local, self._number)
         self.initial = self._first()
 
     def _first(self) -> Packed | None:
@@ -137,6 +160,7 @@ class Search:
     def expand(self, states: Iterable[Packed], found: list[Packed]) -> None:
         """Take every step from ``states``; append those met for the first time to ``found``."""
         parents = self.parents
+        representative = None if self._quotient is None else self._quotient.representative
         meet = found.append
         transitions = 0
         threads = [
@@ -157,6 +181,10 @@ class Search:
                     for difference in steps:
                         after = state + difference
                         if after not in parents:
+                            if representative is not None:
+                                after = representative(after)
+                                if after in parents:
+                                    continue
                             parents[after] = state
                             meet(after)
                 else:
@@ -185,6 +213,8 @@ class Search:
             effects.clear()
         for judge in self.judges:
             judge.forget()
+        if self._quotient is not None:
+            self._quotient.forget()
 
     def unpack(self, state: Packed) -> State:
         locals_ = tuple(self._local[state >> shift & LOCAL_MASK] for shift in self._shift)
@@ -194,10 +224,13 @@ class Search:
         """A shortest run to the violation."""
         if hit.state < 0:
             return []
-        return self.path(hit.state) + ([] if hit.move is None else [hit.move])
+        moves = self.path(hit.state) + ([] if hit.move is None else [hit.move])
+        return moves if self.group is None else unwind.tidy(self.semantics, self.group, moves)
 
     def path(self, state: Packed) -> list[Move]:
         """The moves of the run by which ``state`` was first met."""
+        if self.group is not None:
+            return self._unwound(state, self.group)
         moves: list[Move] = []
         after = self.unpack(state)
         while (state := self.parents[state]) >= 0:
@@ -206,6 +239,29 @@ class Search:
             after = before
         moves.reverse()
         return moves
+
+    def about_to(self, acquiring: Acquiring) -> TraceStep:
+        """The acquire, as the end of a real run."""
+        moves, thread = self.path(acquiring.state), acquiring.thread
+        if acquiring.renaming is not None:
+            moves = unwind.rename(self.semantics, acquiring.renaming, moves)
+            thread = acquiring.renaming.threads[thread]
+        return replay.about_to(self.semantics, moves, thread)
+
+    def _unwound(self, state: Packed, group: Group) -> list[Move]:
+        states = []
+        while state >= 0:
+            states.append(self.unpack(state))
+            state = self.parents[state]
+        return unwind.through(self.semantics, group, states[::-1], self._canonical)
+
+    def _canonical(self, state: State) -> State:
+        """Of a state whose shared part was met."""
+        assert self._quotient is not None, "asked only where there are symmetries"
+        packed = self._shared_number[state[0]]
+        for local, shift in zip(state[1], self._shift, strict=True):
+            packed |= self._number(local) << shift
+        return self.unpack(self._quotient.representative(packed))
 
     def _move(self, before: State, after: State) -> Move:
         for thread, outcome, reached in self.semantics.successors(before):
@@ -283,20 +339,42 @@ class Search:
         for cell in semantics.held(shared, thread) - {want.cell}:
             before, held = semantics.layout.lock_of[cell]
             direction = "" if before != class_ else _direction(held, indices)
-            self.edges.setdefault((before, class_, direction), (state, thread))
+            self.edges.setdefault((before, class_, direction), Acquiring(state, thread, None))
+            if before == class_:
+                self._edge_renamed(class_, (cell, want.cell), state, thread)
         return in_the_way
+
+    def _edge_renamed(
+        self, class_: str, cells: tuple[int, int], state: Packed, thread: int
+    ) -> None:
+        """The edge inside a class between two of its locks, as it is in states that are left out."""
+        if self.group is None or cells in self._renamed:
+            return
+        self._renamed.add(cells)
+        lock_of = self.semantics.layout.lock_of
+        for renaming in self.group.renamings:
+            held, taken = (lock_of[renaming.cells[cell]][1] for cell in cells)
+            edge = (class_, class_, _direction(held, taken))
+            self.edges.setdefault(edge, Acquiring(state, thread, renaming))
 
     def _meet(self, shared: Shared) -> list[str]:
         """Number a shared part; the invariants that it is the first to violate."""
-        self._shared_number[shared] = len(self._shared)
-        self._shared.append(shared)
-        assert len(self._shared) <= SHARED_MASK, "more shared parts than any memory holds"
+        number = self._number_shared(shared)
+        if self._quotient is not None:
+            self._quotient.members(shared, number, self._number_shared)
         violated = [judge.name for judge in self._active if judge.violated(shared)]
         if violated or any(judge.open for judge in self._active if not judge.asked):
             for judge in self._active:
                 judge.asked = judge.asked and judge.name not in violated
             self._active = [j for j in self._active if j.asked or not j.open]
         return violated
+
+    def _number_shared(self, shared: Shared) -> int:
+        number = self._shared_number.setdefault(shared, len(self._shared))
+        if number == len(self._shared):
+            assert number < SHARED_MASK, "more shared parts than any memory holds"
+            self._shared.append(shared)
+        return number
 
     def _number(self, local: Local) -> int:
         number = self._local_number.setdefault(local, len(self._local))

@@ -7,7 +7,7 @@ excepted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from pvcheck.model.compiled import Function, compile_instance
 from pvcheck.model.expr import Domain, Expr
 from pvcheck.model.instance import Instance
 from pvcheck.model.layout import Layout
-from pvcheck.model.model import FINISHED, Fault
+from pvcheck.model.model import FINISHED, Fault, ThreadFamily
 from pvcheck.model.program import Covered, Program
 from pvcheck.model.runtime import Choices, Faulted, NoSuchChoice, Note, held, holds
 from pvcheck.source import Span
@@ -193,6 +193,10 @@ class Semantics:
     def awaits(self, local: Local, thread: int) -> bool:
         """Whether the thread's next step begins with ``await``."""
         return local[0] >= 0 and self._steps[thread][local[0]].awaits
+
+    def locations(self, family: ThreadFamily) -> Iterable[int]:
+        """The locations that threads of the family can get to in this instance, or more."""
+        return self._compiled.families[family.name].locations
 
     def step_cells(self, local: Local, thread: int) -> tuple[int, ...]:
         """The cells that a thread's next step depends on or changes, and the lock order there."""

@@ -9,7 +9,8 @@ from pvcheck.model.trace import Trace
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """True in all ``states`` reachable states of the instance, each visited."""
+    """True in all reachable states of the instance: ``states`` were visited, all of them, or with
+    symmetries one of every orbit."""
 
     states: int
 

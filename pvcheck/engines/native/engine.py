@@ -26,8 +26,10 @@ from pvcheck.model import replay
 from pvcheck.model.instance import Instance
 from pvcheck.model.model import Fault
 from pvcheck.model.result import LockEdge, Result, Statistics
-from pvcheck.model.semantics import Semantics, after
+from pvcheck.model.semantics import Semantics
+from pvcheck.model.symmetry import Group, Renaming
 from pvcheck.model.trace import Move
+from pvcheck.model.unwind import Taken, renamed_edges, unwound
 from pvcheck.model.verdict import Verdict, Violated
 
 POLL = 0.05
@@ -58,6 +60,7 @@ class NativeEngine:
         progress: Progress,
         *,
         stop_when_violated: Collection[str] = (),
+        group: Group | None = None,
     ) -> Result:
         """As ``Engine.check``.
 
@@ -65,7 +68,7 @@ class NativeEngine:
             Unsupported: the instance cannot be represented.
             NoCompiler: the compiler fails.
         """
-        compiled = Compiled(instance, self.compiler)
+        compiled = Compiled(instance, self.compiler, group)
         try:
             return compiled.check(
                 properties,
@@ -88,11 +91,12 @@ class Compiled:
         NoCompiler: the compiler does not start.
     """
 
-    def __init__(self, instance: Instance, compiler: Compiler) -> None:
+    def __init__(self, instance: Instance, compiler: Compiler, group: Group | None) -> None:
+        self._group = group
         self._semantics = Semantics(instance)
         if self._semantics.initial_fault is not None:
             raise Unsupported("an initial state that does not come about")
-        self._generated = generate(self._semantics)
+        self._generated = generate(self._semantics, group)
         g = self._generated
         self._compilation = Compilation(g.header, g.steps, g.main, compiler)
 
@@ -125,7 +129,15 @@ class Compiled:
         if checkpoints is not None:
             identity = Identity.of(library, properties, stop)
             saving = _Saving(checkpoints, library, identity, note)
-        check = _Check(self._semantics, library, properties, limits, meter=meter, saving=saving)
+        check = _Check(
+            self._semantics,
+            library,
+            properties,
+            limits,
+            group=self._group,
+            meter=meter,
+            saving=saving,
+        )
         return check.result(workers, stop)
 
     def close(self) -> None:
@@ -194,9 +206,11 @@ class _Check:
         properties: Collection[str],
         limits: Limits,
         *,
+        group: Group | None,
         meter: Meter,
         saving: _Saving | None,
     ) -> None:
+        self._group = group
         self._saving = saving
         self._semantics = semantics
         self._library = library
@@ -249,6 +263,7 @@ class _Check:
     def _run(self, workers: int, stop: Collection[str]) -> Any:
         run = self._library.run_type()
         run.workers = workers
+        run.symmetry = self._group is not None
         run.most_states = self._limits.states or 2**63
         run.most_depth = 2**63 if self._limits.depth is None else self._limits.depth
         run.most_bytes = self._limits.bytes or _memory()
@@ -333,44 +348,47 @@ class _Check:
         try:
             return (
                 {
-                    name: self._path(search, hit, last=hit.thread >= 0)
+                    name: self._path(search, hit, last=hit.thread >= 0)[0]
                     for name, hit in zip(self._library.properties, again.hits, strict=True)
                     if hit.depth >= 0
                 },
                 {
-                    number: (self._path(search, hit, last=False), hit.thread)
+                    number: (moves, hit.thread if back is None else back.threads[hit.thread])
                     for number, hit in enumerate(again.edges)
                     if hit.depth >= 0
+                    for moves, back in (self._path(search, hit, last=False),)
                 },
             )
         finally:
             self._library.free(search)
 
-    def _path(self, search: int | None, hit: Hit, *, last: bool) -> list[Move]:
-        """The run to where something was first met; ``last``: with the step that shows it."""
-        steps = [(hit.thread, hit.outcome)] if last else []
+    def _path(
+        self, search: int | None, hit: Hit, *, last: bool
+    ) -> tuple[list[Move], Renaming | None]:
+        """The run to where something was first met, and what takes the representative of its last state
+        there; ``last``: with the step that shows it."""
+        steps = [Taken(hit.thread, hit.outcome, 0)] if last else []
         at = hit.at
         for depth in range(hit.depth, 0, -1):
             parent = self._library.parent(search, depth, at)
-            steps.append((parent.thread, parent.outcome))
+            steps.append(Taken(parent.thread, parent.outcome, parent.renaming))
             at = parent.at
-        moves: list[Move] = []
-        state = self._semantics.initial
-        for thread, number in reversed(steps):
-            outcome = self._semantics.outcomes(state[0], state[1][thread], thread)[number]
-            moves.append(Move(thread, outcome.choices))
-            following = after(state, thread, outcome)
-            if following is None:
-                break
-            state = following
-        return moves
+        return unwound(self._semantics, self._group, steps[::-1])
 
     def _lock_edges(self, runs: dict[int, tuple[list[Move], int]]) -> tuple[LockEdge, ...]:
-        edges = (
-            LockEdge(*self._library.generated.edges[number], replay.about_to(self._semantics, *run))
-            for number, run in runs.items()
+        names = self._library.generated.edges
+        found: dict[tuple[str, str, str], tuple[list[Move], int]] = {}
+        for number, (moves, thread) in runs.items():
+            before, after, _ = names[number]
+            if before != after or self._group is None:
+                found[names[number]] = moves, thread
+                continue
+            for edge, run in renamed_edges(self._semantics, self._group, moves, thread):
+                found.setdefault(edge, run)
+        return tuple(
+            LockEdge(*edge, replay.about_to(self._semantics, *found[edge]))
+            for edge in sorted(found)
         )
-        return tuple(sorted(edges, key=lambda e: (e.before, e.after, e.direction)))
 
 
 def _memory() -> int:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from pvcheck.engines.native.encoding import Unsupported
 from pvcheck.engines.native.expressions import Expressions
+from pvcheck.engines.native.renamings import Renamings
 from pvcheck.engines.native.state import StateLayout
 from pvcheck.engines.native.steps import Items, Steps
+from pvcheck.engines.native.text import comment, table
 from pvcheck.engines.native.values import wide
 from pvcheck.model.code import Lock, LockAction, Reached
 from pvcheck.model.compile_model import judged, premise
@@ -16,6 +18,7 @@ from pvcheck.model.expr import TRUE, Bound, Domain, Expr
 from pvcheck.model.model import Guard, Location, ThreadFamily, Variable
 from pvcheck.model.program import Covered
 from pvcheck.model.semantics import Semantics
+from pvcheck.model.symmetry import Group
 
 MOST_ITEMS = 60_000
 MOST_LOCATIONS = 60_000
@@ -40,18 +43,19 @@ class Generated:
     threads: int
 
 
-def generate(semantics: Semantics) -> Generated:
-    """The C of the instance.
+def generate(semantics: Semantics, group: Group | None) -> Generated:
+    """The C of the instance. ``group``: symmetries by which states may be reduced.
 
     Raises:
         Unsupported: it cannot be done in C of this kind.
     """
-    return _Generator(semantics).generated()
+    return _Generator(semantics, group).generated()
 
 
 class _Generator:
-    def __init__(self, semantics: Semantics) -> None:
+    def __init__(self, semantics: Semantics, group: Group | None) -> None:
         self.semantics = semantics
+        self.group = group
         self.instance = semantics.instance
         self.model = semantics.model
         self.layout = semantics.layout
@@ -73,7 +77,7 @@ class _Generator:
             raise Unsupported("so many statements")
         classes = tuple(self.layout.locks)
         header = [
-            f"/* {_comment(self.model.name)}, instance {_comment(self.instance.name)} */",
+            f"/* {comment(self.model.name)}, instance {comment(self.instance.name)} */",
             self._sizes(len(edges), len(classes), len(steps)),
             self._cells(),
             '#include "values.h"',
@@ -83,6 +87,7 @@ class _Generator:
         ]
         main = [
             invariants,
+            Renamings(self.state, self.group).text() if self.group else "#define RENAMINGS 1",
             self._tables(steps),
             edge_table,
             self._first(),
@@ -129,9 +134,9 @@ class _Generator:
         masks = [(1 << p.width) - 1 if p.width <= 64 else 0 for p in cells]
         return "\n".join(
             [
-                _table("uint16_t", "CELL_WORD", (p.word for p in cells)),
-                _table("uint8_t", "CELL_SHIFT", (p.shift for p in cells)),
-                _table("uint64_t", "CELL_MASK", masks),
+                table("uint16_t", "CELL_WORD", (p.word for p in cells)),
+                table("uint8_t", "CELL_SHIFT", (p.shift for p in cells)),
+                table("uint64_t", "CELL_MASK", masks),
             ]
         )
 
@@ -146,7 +151,7 @@ class _Generator:
                     codes[thread + 1] = element + 1
             if not any(codes):
                 continue
-            tables.append(_table("u8", f"HOLDERS_{number}", codes))
+            tables.append(table("u8", f"HOLDERS_{number}", codes))
             tables.append(
                 f"static inline u64 holder_{number}(u64 cell)\n"
                 f"{{\n    return cell <= THREADS ? HOLDERS_{number}[cell] : 0;\n}}"
@@ -155,7 +160,7 @@ class _Generator:
 
     def _code_tables(self) -> str:
         return "\n".join(
-            _table(
+            table(
                 "u64" if self.state.encoding.width(type_) <= 64 else "u128",
                 name,
                 self.state.encoding.all(type_),
@@ -168,7 +173,7 @@ class _Generator:
         rows = [self.state.local_row(thread, local) for thread, local in enumerate(locals_)]
         return "\n".join(
             [
-                _table("u64", "FIRST_SHARED", self.state.shared_row(shared), "[WORDS]"),
+                table("u64", "FIRST_SHARED", self.state.shared_row(shared), "[WORDS]"),
                 "static const u64 FIRST_LOCAL[THREADS][LOCAL_WORDS] = {"
                 + ", ".join("{" + ", ".join(map(wide, row)) + "}" for row in rows)
                 + "};",
@@ -217,7 +222,7 @@ class _Generator:
 
     def _where(self, location: Location) -> str:
         place = self.model.where(location.span)
-        return _comment(f"{place} ({location.procedure}): {location.text}")
+        return comment(f"{place} ({location.procedure}): {location.text}")
 
     def _tables(self, steps: Sequence[tuple[str, str]]) -> str:
         threads = self.instance.threads
@@ -226,11 +231,11 @@ class _Generator:
             [
                 "typedef int Step(X *x);",
                 *(f"Step {name};" for name in names),
-                _table("Step *", "STEPS", [step for step, _ in steps]),
-                _table("Step *", "STEP_WANTED", [wanted for _, wanted in steps]),
-                _table("int", "THREAD_STEP", (self.bases[f.name] for f, _ in threads)),
-                _table("u64", "THREAD_ELEMENT", (element or 0 for _, element in threads)),
-                _table("int", "THREAD_SNAPSHOTS", self.layout.snapshot_start),
+                table("Step *", "STEPS", [step for step, _ in steps]),
+                table("Step *", "STEP_WANTED", [wanted for _, wanted in steps]),
+                table("int", "THREAD_STEP", (self.bases[f.name] for f, _ in threads)),
+                table("u64", "THREAD_ELEMENT", (element or 0 for _, element in threads)),
+                table("int", "THREAD_SNAPSHOTS", self.layout.snapshot_start),
             ]
         )
 
@@ -244,13 +249,13 @@ class _Generator:
         )
 
     def _guard(self, number: int, variable: Variable, guard: Guard) -> str:
-        table = self.semantics.guards.tables.get(number)
-        if table is not None and all(len(cells) == 1 for cells in table):
-            locks = _table("u16", f"GUARD_{number}", (cells[0] for cells in table))
+        known = self.semantics.guards.tables.get(number)
+        if known is not None and all(len(cells) == 1 for cells in known):
+            locks = table("u16", f"GUARD_{number}", (cells[0] for cells in known))
             return locks + _CHECKS_OF_ONE.format(number=number)
-        if table is not None:
-            sets = (sum(1 << cell for cell in set(cells)) for cells in table)
-            locks = _table("lockset", f"GUARDS_{number}", sets)
+        if known is not None:
+            sets = (sum(1 << cell for cell in set(cells)) for cells in known)
+            locks = table("lockset", f"GUARDS_{number}", sets)
             function = (
                 f"\nstatic lockset guard_{number}(X *x, u64 position)\n"
                 f"{{\n    (void)x;\n    return GUARDS_{number}[position];\n}}\n"
@@ -287,7 +292,7 @@ class _Generator:
         masks: list[list[int]] = []
         for number, invariant in enumerate(self.model.invariants):
             binders = [binder for _, binder in invariant.binders]
-            texts.append(f"/* {_comment(invariant.name)} */")
+            texts.append(f"/* {comment(invariant.name)} */")
             texts.append(self._property(f"holds_{number}", binders, judged(invariant), every=True))
             texts.append(
                 self._property(f"opens_{number}", binders, premise(invariant), every=False)
@@ -297,8 +302,8 @@ class _Generator:
         rows = ", ".join("{" + ", ".join(map(wide, row)) + "}" for row in masks) or "{0}"
         texts += [
             "typedef int Property(X *x);",
-            _table("Property *", "INVARIANT_HOLDS", [f"holds_{n}" for n in names]),
-            _table("Property *", "INVARIANT_OPENS", [f"opens_{n}" for n in names]),
+            table("Property *", "INVARIANT_HOLDS", [f"holds_{n}" for n in names]),
+            table("Property *", "INVARIANT_OPENS", [f"opens_{n}" for n in names]),
             "/* The bits that an invariant depends on. */",
             f"static const u64 INVARIANT_MASK[][WORDS] = {{{rows}}};",
         ]
@@ -348,9 +353,9 @@ class _Generator:
         classes = list(self.layout.locks)
         text = "\n".join(
             [
-                _table("lockset", "MAY_PRECEDE", precede),
-                _table("u16", "LOCK_EDGE", numbers),
-                _table("u16", "CLASS_OF", (classes.index(c) for c, _ in self.layout.lock_of)),
+                table("lockset", "MAY_PRECEDE", precede),
+                table("u16", "LOCK_EDGE", numbers),
+                table("u16", "CLASS_OF", (classes.index(c) for c, _ in self.layout.lock_of)),
             ]
         )
         return tuple(edges), text
@@ -379,15 +384,3 @@ static inline int may_write_{number}(X *x, u64 position)
             fault(x, RACE);
     return !x->fault;
 }}"""
-
-
-def _table(type_: str, name: str, values: Iterable[object], size: str = "[]") -> str:
-    items = [wide(v) if isinstance(v, int) else str(v) for v in values]
-    constant = f"{type_}const " if type_.endswith("*") else f"const {type_} "
-    return f"static {constant}{name}{size} = {{{', '.join(items) or '0'}}};"
-
-
-def _comment(text: str) -> str:
-    """Text of the specification, which must not end the comment it stands in."""
-    plain = "".join(c if " " <= c <= "~" and c != "\\" else "?" for c in text)
-    return plain.replace("*/", "* /").replace("/*", "/ *").replace("??", "? ?")[:200]

@@ -34,7 +34,8 @@ class Parent(ctypes.Structure):
 
     _fields_ = (
         ("at", ctypes.c_uint64),
-        ("thread", ctypes.c_uint32),
+        ("thread", ctypes.c_uint16),
+        ("renaming", ctypes.c_uint16),
         ("outcome", ctypes.c_uint32),
     )
 
@@ -59,6 +60,7 @@ class Library:
             _fields_ = (
                 ("workers", ctypes.c_uint32),
                 ("record", ctypes.c_uint32),
+                ("symmetry", ctypes.c_uint32),
                 ("most_states", ctypes.c_uint64),
                 ("most_depth", ctypes.c_uint64),
                 ("most_bytes", ctypes.c_uint64),

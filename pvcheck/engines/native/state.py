@@ -122,6 +122,9 @@ class StateLayout:
     def sort(self, sort: Sort) -> int:
         return [s.type for s in self.layout.instance.model.sorts].index(sort)
 
+    def sort_named(self, name: str) -> int:
+        return [s.type.name for s in self.layout.instance.model.sorts].index(name)
+
     def table(self, type_: Type) -> str:
         """The name of the table of all codes of a type."""
         return self.tables.setdefault(type_, f"CODES_{len(self.tables)}")

@@ -50,6 +50,8 @@ static void transfer_all(File *f, Search *s)
     if (TUPLES)
         transfer_parts(f, &s->tuple, TUPLE_WORDS);
     transfer(f, s->states.slots, states_bytes(&s->states));
+    if (s->symmetric)
+        transfer(f, s->symmetric, s->shared.count);
     u64 transitions = run->transitions;
     transfer(f, &transitions, sizeof transitions);
     run->transitions = transitions;

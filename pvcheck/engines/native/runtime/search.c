@@ -294,8 +294,42 @@ static void keep(Worker *wk, const Candidate *c)
     }
     out->entries[out->count] = c->entry;
     if (wk->search->run->record)
-        out->parents[out->count] = (Parent){c->at, c->thread, c->outcome};
+        out->parents[out->count] = (Parent){c->at, c->thread, c->renaming, c->outcome};
     ++out->count;
+}
+
+#include "symmetry.c"
+
+static u32 tuple_of(Worker *wk, const u32 *locals)
+{
+    u32 tuple[2 * TUPLE_WORDS] = {0};
+    u64 words[TUPLE_WORDS];
+    int fresh;
+    memcpy(tuple, locals, THREADS * sizeof *tuple);
+    memcpy(words, tuple, sizeof words);
+    return parts_number(&wk->search->tuple, words, row_hash(words, TUPLE_WORDS), TUPLE_WORDS, &wk->spare_tuple, &fresh);
+}
+
+/* The numbers of a candidate's parts. */
+static void number_parts(Worker *wk, Candidate *c)
+{
+    Search *s = wk->search;
+    int fresh = 0;
+#if RENAMINGS > 1
+    if (s->run->symmetry)
+        c->entry.part[0] = represent(wk, c, &fresh);
+    else
+#endif
+    if (c->changes)
+        c->entry.part[0] = parts_number(&s->shared, c->w, c->hash, WORDS, &wk->spare_shared, &fresh);
+    else
+        c->entry.part[0] = c->source;
+    if (fresh)
+        judge_shared(wk, c->w, s->shared.rows + (size_t)c->source * WORDS, c->at, c->thread, c->outcome);
+    if (TUPLES)
+        c->entry.part[1] = tuple_of(wk, c->locals);
+    else
+        memcpy(c->entry.part + 1, c->locals, THREADS * sizeof *c->locals);
 }
 
 /* Number the parts of the candidates and add those states that are new. */
@@ -311,12 +345,7 @@ static void flush(Worker *wk)
     }
     for (int k = 0; k < wk->waiting; ++k) {
         Candidate *c = &wk->batch[k];
-        if (c->changes) {
-            int fresh = 0;
-            c->entry.part[0] = parts_number(shared, c->w, c->hash, WORDS, &wk->spare_shared, &fresh);
-            if (fresh)
-                judge_shared(wk, c->w, shared->rows + (size_t)c->source * WORDS, c->at, c->thread, c->outcome);
-        }
+        number_parts(wk, c);
         c->hash = mix(key_of(s, &c->entry), s->states.bits);
         __builtin_prefetch(bucket_of(&s->states, c->hash), 1);
     }
@@ -354,21 +383,13 @@ static void met(Worker *wk, const Entry *e, const u64 *row, const u32 *locals, u
     int fresh = 0;
     u32 local = parts_number(&s->local, x->n, row_hash(x->n, LOCAL_WORDS), LOCAL_WORDS, &wk->spare_local, &fresh);
     Candidate *c = &wk->batch[wk->waiting++];
-    c->entry = *e;
-    if (TUPLES) {
-        u32 tuple[2 * TUPLE_WORDS] = {0};
-        u64 words[TUPLE_WORDS];
-        memcpy(tuple, locals, THREADS * sizeof *tuple);
-        tuple[x->thread] = local;
-        memcpy(words, tuple, sizeof words);
-        c->entry.part[1] = parts_number(&s->tuple, words, row_hash(words, TUPLE_WORDS), TUPLE_WORDS, &wk->spare_tuple, &fresh);
-    } else {
-        c->entry.part[1 + x->thread] = local;
-    }
+    memcpy(c->locals, locals, sizeof c->locals);
+    c->locals[x->thread] = local;
     c->source = e->part[0];
     c->at = at;
     c->thread = (u16)x->thread;
     c->outcome = outcome;
+    c->renaming = 0;
     c->changes = !rows_equal(row, x->w, WORDS);
     if (c->changes) {
         memcpy(c->w, x->w, sizeof c->w);
@@ -660,6 +681,11 @@ static int set_up(Search *s)
     if (TUPLES)
         opened = opened && parts_open(&s->tuple, TUPLE_WORDS, 1 << 14, most);
     s->shared_bits = s->local_bits = bits_for(s, 256);
+    if (run->symmetry && RENAMINGS > 1) {
+        s->symmetric = map_memory(s->shared.most);
+        s->renamed_locals = map_memory((size_t)RENAMINGS * THREADS * KNOWN_LOCALS * sizeof *s->renamed_locals);
+        opened = opened && s->symmetric && s->renamed_locals;
+    }
     opened = opened && states_open(&s->states, s->shared_bits + (PARTS - 1) * s->local_bits, 8);
     s->workers = calloc(run->workers, sizeof *s->workers);
     s->level = calloc(run->workers, sizeof *s->level);
@@ -686,17 +712,13 @@ static void first_state(Search *s)
     Worker *wk = &s->workers[0];
     Candidate *c = &wk->batch[0];
     int fresh;
-    u32 locals[2 * TUPLE_WORDS] = {0};
     for (int t = 0; t < THREADS; ++t)
-        locals[t] = parts_number(&s->local, FIRST_LOCAL[t], row_hash(FIRST_LOCAL[t], LOCAL_WORDS), LOCAL_WORDS, &wk->spare_local, &fresh);
-    c->entry.part[0] = parts_number(&s->shared, FIRST_SHARED, row_hash(FIRST_SHARED, WORDS), WORDS, &wk->spare_shared, &fresh);
-    if (TUPLES) {
-        u64 words[TUPLE_WORDS];
-        memcpy(words, locals, sizeof words);
-        c->entry.part[1] = parts_number(&s->tuple, words, row_hash(words, TUPLE_WORDS), TUPLE_WORDS, &wk->spare_tuple, &fresh);
-    } else {
-        memcpy(c->entry.part + 1, locals, THREADS * sizeof *locals);
-    }
+        c->locals[t] = parts_number(&s->local, FIRST_LOCAL[t], row_hash(FIRST_LOCAL[t], LOCAL_WORDS), LOCAL_WORDS, &wk->spare_local, &fresh);
+    /* The first state is what all renamings take it to. */
+    c->source = parts_number(&s->shared, FIRST_SHARED, row_hash(FIRST_SHARED, WORDS), WORDS, &wk->spare_shared, &fresh);
+    if (s->symmetric)
+        s->symmetric[c->source] = 1;
+    number_parts(wk, c);
     judge_shared(wk, FIRST_SHARED, NULL, 0, -1, 0);
     c->hash = mix(key_of(s, &c->entry), s->states.bits);
     states_add(&s->states, c->hash);
@@ -791,6 +813,8 @@ void pvcheck_free(Search *s)
     if (TUPLES)
         parts_close(&s->tuple, TUPLE_WORDS);
     states_close(&s->states);
+    unmap_memory(s->symmetric, s->shared.most);
+    unmap_memory(s->renamed_locals, (size_t)RENAMINGS * THREADS * KNOWN_LOCALS * sizeof *s->renamed_locals);
     pthread_mutex_destroy(&s->mutex);
     pthread_cond_destroy(&s->changed);
     free(s);

@@ -45,7 +45,8 @@ typedef struct Hit {
 /* The step by which a state was first met; only if states are recorded. */
 typedef struct Parent {
     u64 at; /* of the state before, in its level */
-    u32 thread;
+    u16 thread;
+    u16 renaming; /* of the state that the step leads to */
     u32 outcome;
 } Parent;
 
@@ -53,7 +54,8 @@ typedef struct Parent {
 typedef struct Run {
     /* What to do. */
     u32 workers;
-    u32 record; /* keep all levels, and from where each state was met; one worker */
+    u32 record;   /* keep all levels, and from where each state was met; one worker */
+    u32 symmetry; /* of states that differ by a renaming only, visit one */
     u64 most_states;
     u64 most_depth;
     u64 most_bytes;
@@ -88,14 +90,18 @@ typedef struct Candidate {
     u64 w[WORDS];
     u64 hash; /* of the shared part, then the mixed key */
     Entry entry;
+    u32 locals[THREADS];
     u32 source; /* the shared part before */
     u64 at;
     u16 thread;
+    u16 renaming;
     u8 changes; /* the shared part */
     u32 outcome;
 } Candidate;
 
 #define BATCH 64
+#define KNOWN (1 << 13)         /* renamed shared parts that a worker remembers */
+#define KNOWN_LOCALS (1u << 16) /* local parts whose renamings are remembered */
 #define BLOCK 128 /* states that a worker takes at a time */
 
 typedef struct Worker {
@@ -117,6 +123,14 @@ typedef struct Worker {
         u64 locks;
         u32 who;
     } seen[1024]; /* lock acquisitions that were looked at */
+#if RENAMINGS > 1
+    struct Known {
+        u64 row[WORDS];
+        u32 number; /* of the representative, and 1 */
+        u16 renaming;
+        u8 several;
+    } known[KNOWN];
+#endif
     char apart[LINE];
 } Worker;
 
@@ -124,6 +138,8 @@ typedef struct Search {
     Run *run;
     Parts shared, local, tuple;
     States states;
+    u8 *symmetric;       /* per shared part: several renamings take it to itself */
+    u32 *renamed_locals; /* per renaming, thread and local part: its number and 1, or 0 */
     int shared_bits, local_bits;
     u64 depth;
     int judging; /* judge states, take no steps */

@@ -1,0 +1,113 @@
+"""Reductions change no answer, on every specification that there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from documents import Example, examples
+from reduction import assert_same, essence, group_of
+from test_specs import OBM, QUICK, SLOW, SLOW_AND_NOT_DEFAULT, SMALL, Silent
+
+from pvcheck import pipeline
+from pvcheck.engines.base import Limits
+from pvcheck.load import instances, load, model_of, mutants, read
+from pvcheck.model.result import Result
+from pvcheck.selection import Job, Selection, prepare
+
+TESTS = Path(__file__).parent
+WRITTEN = sorted((TESTS / "agreement" / "specs").glob("*.pv"))
+COMMAND_LINE = [
+    p for p in sorted((TESTS / "specs").glob("*.pv")) if p.stem not in ("broken", "large")
+]
+RUN = [e for e in examples("language.md") if (e.expected or "verify: ").startswith("verify: ")]
+ORBITS = {
+    "tiny": 6_105,
+    "mapping": 33_210,
+    "writing": 17_578,
+    "wired": 1_193,
+    "superpage": 38_935,
+    "superpage_write": 218_534,
+    "no_memory": 57_074,
+    "no_memory_page_side": 38_425,
+    "no_memory_write": 87_794,
+    "reclaim": 21_013,
+    "lifetime": 6_246,
+    "one_page": 3_398,
+    "one_run_no_memory": 545,
+    "two_pmaps": 2_057,
+    "run_of_one": 9_775,
+    "replace_in_run": 10_826,
+}
+"""States of instances up to symmetry."""
+NONE = {"sequential", "unaligned", "one_run", "reserve"}
+"""One thread and one address space."""
+FEW = [n for n, states in {**QUICK, **SMALL}.items() if states < 25_000 and n not in NONE]
+MANY = sorted({*QUICK, *SLOW, *SMALL, *SLOW_AND_NOT_DEFAULT} - {*FEW, *NONE})
+MUTANTS = {m.name: m for m in mutants(OBM)}
+
+
+def compare(instance: str) -> None:
+    (job,) = prepare(OBM, Selection(instances=(instance,)))
+
+    assert compare_job(job).statistics.states == ORBITS[instance]
+
+
+def compare_job(job: Job) -> Result:
+    """The reduced result, of which every counterexample was followed without reduction."""
+    without = pipeline.run(job, Limits(), Silent())
+    reduced = pipeline.run(job, Limits(), Silent(), reduce=True)
+    assert essence(reduced.result) == essence(without.result)
+    return reduced.result
+
+
+@pytest.mark.parametrize("instance", FEW)
+def test_instance(instance: str) -> None:
+    compare(instance)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("instance", MANY)
+def test_large_instance(instance: str) -> None:
+    compare(instance)
+
+
+@pytest.mark.parametrize("instance", sorted(NONE))
+def test_nothing_is_symmetric_where_there_is_one_of_each(instance: str) -> None:
+    (what,) = instances(load(OBM), names=[instance])
+
+    assert group_of(what) is None
+
+
+def compare_mutant(name: str) -> None:
+    (job,) = prepare(OBM, Selection(mutant=name))
+    compare_job(job)
+
+
+@pytest.mark.parametrize("name", sorted(MUTANTS)[::4])
+def test_mutant(name: str) -> None:
+    compare_mutant(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [n for n in sorted(MUTANTS) if n not in sorted(MUTANTS)[::4]])
+def test_other_mutant(name: str) -> None:
+    compare_mutant(name)
+
+
+@pytest.mark.parametrize("path", [*WRITTEN, *COMMAND_LINE], ids=lambda p: p.stem)
+def test_written_by_hand(path: Path) -> None:
+    specification = read(path)
+    for mutant in (None, *(m.name for m in specification.mutants)):
+        for what in instances(model_of(specification, mutant), all_instances=True):
+            group = group_of(what)
+            if group is not None:
+                assert_same(what, group)
+
+
+@pytest.mark.parametrize("example", RUN, ids=str)
+def test_examples_of_the_language(example: Example, tmp_path: Path) -> None:
+    for what in instances(load(example.written_to(tmp_path)), all_instances=True):
+        group = group_of(what)
+        if group is not None:
+            assert_same(what, group)
