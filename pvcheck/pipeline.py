@@ -14,6 +14,7 @@ from pvcheck.model.model import LOCK_ORDER
 from pvcheck.model.replay import Mismatch, follow, hash_of, instance_values
 from pvcheck.model.result import LockEdge, Result
 from pvcheck.model.semantics import Semantics
+from pvcheck.model.symmetry import Group
 from pvcheck.model.trace import Trace
 from pvcheck.model.verdict import Verdict, Violated
 from pvcheck.reduce.symmetry import symmetry
@@ -35,12 +36,12 @@ def run(
     *,
     engine: Engine | None = None,
     fail_fast: bool = False,
-    reduce: bool = False,
+    reduce: bool = True,
 ) -> Run:
     """One run, every counterexample of which was followed step by step.
 
-    ``engine``: by default the interpreter. ``reduce``: of states that differ only by the names of
-    elements that are alike, visit one.
+    ``engine``: by default the interpreter. ``reduce``: visit fewer states, if that shows that
+    nothing is violated; what is violated is then found again among all states.
 
     Raises:
         InternalError: a counterexample is none.
@@ -50,14 +51,11 @@ def run(
     if fail_fast:
         stop |= frozenset(job.properties) - job.expectation.violated
     semantics = Semantics(job.instance)
-    result = engine.check(
-        job.instance,
-        job.properties,
-        limits,
-        progress,
-        stop_when_violated=stop,
-        group=symmetry(semantics).group if reduce else None,
-    )
+    group = symmetry(semantics).group if reduce else None
+    search = _Search(engine, job, progress, stop)
+    result = search.check(limits, group)
+    if group is not None:
+        result = search.exact(result, limits)
     result = replace(result, verdicts=_confirmed(job, semantics, result.verdicts))
     return Run(
         specification=str(job.specification),
@@ -68,6 +66,60 @@ def run(
         outcomes=outcomes(result, job.expectation),
         cycles=_cycles(result) if LOCK_ORDER in job.properties else None,
     )
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The searches that a run is made of."""
+
+    engine: Engine
+    job: Job
+    progress: Progress
+    stop: frozenset[str]
+    """Properties whose violation ends them."""
+
+    def check(self, limits: Limits, group: Group | None, *, again: bool = False) -> Result:
+        """``again``: not the search that checkpoints are of."""
+        engine = self.engine.without_checkpoints() if again else self.engine
+        return engine.check(
+            self.job.instance,
+            self.job.properties,
+            limits,
+            self.progress,
+            stop_when_violated=self.stop,
+            group=group,
+        )
+
+    def exact(self, reduced: Result, limits: Limits) -> Result:
+        """What a search of all states says that is not known from one that was reduced.
+
+        So counterexamples are the same, and the shortest, whatever the search was reduced by. One that is
+        not found again within the limits stays as it is.
+        """
+        lengths = {
+            name: len(verdict.trace.steps)
+            for name, verdict in reduced.verdicts.items()
+            if isinstance(verdict, Violated)
+        }
+        if not lengths or reduced.interrupted:
+            return reduced
+        rest = limits.after(reduced.statistics.seconds)
+        if not self.stop.isdisjoint(lengths):
+            found = self.check(rest, None, again=True)
+            return found if not self.stop.isdisjoint(_violated(found)) else reduced
+        longest = max(lengths.values())
+        depth = longest if rest.depth is None else min(rest.depth, longest)
+        found = self.check(replace(rest, depth=depth), None, again=True)
+        again = {name: found.verdicts[name] for name in _violated(found)}
+        return replace(
+            reduced,
+            verdicts={n: again.get(n, v) for n, v in reduced.verdicts.items()},
+            interrupted=found.interrupted,
+        )
+
+
+def _violated(result: Result) -> frozenset[str]:
+    return frozenset(n for n, v in result.verdicts.items() if isinstance(v, Violated))
 
 
 def choose_engine(

@@ -55,8 +55,8 @@ def compare(instance: str) -> None:
 
 def compare_job(job: Job) -> Result:
     """The reduced result, of which every counterexample was followed without reduction."""
-    without = pipeline.run(job, Limits(), Silent())
-    reduced = pipeline.run(job, Limits(), Silent(), reduce=True)
+    without = pipeline.run(job, Limits(), Silent(), reduce=False)
+    reduced = pipeline.run(job, Limits(), Silent())
     assert essence(reduced.result) == essence(without.result)
     return reduced.result
 

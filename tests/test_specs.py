@@ -52,7 +52,7 @@ class Silent:
 
 
 def made(selection: Selection) -> list[Run]:
-    return [pipeline.run(job, Limits(), Silent()) for job in prepare(OBM, selection)]
+    return [pipeline.run(job, Limits(), Silent(), reduce=False) for job in prepare(OBM, selection)]
 
 
 def check(instance: str, states: int) -> None:

@@ -57,6 +57,12 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="threads of the native engine (default: the processors of this machine)",
     )
+    group.add_argument(
+        "--no-reduce",
+        dest="reduce",
+        action="store_false",
+        help="visit all states, also those that differ only by the names of alike elements",
+    )
 
 
 def add_checkpoints(parser: argparse.ArgumentParser) -> None:

@@ -146,7 +146,12 @@ class _Session:
         limits = options.limits(self._args)
         with progress(self._console, phase) as shown:
             made = pipeline.run(
-                job, limits, shown, engine=self._engine, fail_fast=self._args.fail_fast
+                job,
+                limits,
+                shown,
+                engine=self._engine,
+                fail_fast=self._args.fail_fast,
+                reduce=self._args.reduce,
             )
         saved = {
             outcome.name: self._save(made, outcome)

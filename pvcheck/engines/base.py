@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pvcheck.model.instance import Instance
@@ -24,6 +24,12 @@ class Limits:
     bytes: int | None = None
     """Resident memory of the process."""
 
+    def after(self, seconds: float) -> Limits:
+        """What is left of them after that time."""
+        if self.seconds is None:
+            return self
+        return replace(self, seconds=max(0.0, self.seconds - seconds))
+
 
 class Progress(Protocol):
     """Told how far a search is, a few times a second at most."""
@@ -42,6 +48,9 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    def without_checkpoints(self) -> Engine:
+        """The same, but what it searches is not saved."""
 
     def check(
         self,

@@ -43,6 +43,9 @@ class ExplicitEngine:
     def name(self) -> str:
         return "explicit"
 
+    def without_checkpoints(self) -> ExplicitEngine:
+        return self
+
     def check(
         self,
         instance: Instance,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 from pvcheck.engines.base import Limits, Progress
@@ -36,6 +36,9 @@ class FastestEngine:
     def name(self) -> str:
         return self.interpreter.name
 
+    def without_checkpoints(self) -> FastestEngine:
+        return self
+
     def check(
         self,
         instance: Instance,
@@ -62,7 +65,7 @@ class FastestEngine:
                         return interpret(limits, _Meanwhile(progress, compiled))
                 return compiled.check(
                     properties,
-                    _rest(limits, meter),
+                    limits.after(meter.seconds),
                     progress,
                     workers=self.workers,
                     stop=stop_when_violated,
@@ -71,7 +74,7 @@ class FastestEngine:
                 compiled.close()
         except (Unsupported, NoCompiler) as error:
             self.note(f"note: the interpreter runs {instance.name}, slower: {error}")
-        return interpret(_rest(limits, meter), progress)
+        return interpret(limits.after(meter.seconds), progress)
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,3 @@ class _Meanwhile:
         self.shown.update(depth=depth, states=states, transitions=transitions, frontier=frontier)
         if self.compiled.ready():
             raise _Ready
-
-
-def _rest(limits: Limits, meter: Meter) -> Limits:
-    if limits.seconds is None:
-        return limits
-    return replace(limits, seconds=max(0.0, limits.seconds - meter.seconds))

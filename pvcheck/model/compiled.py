@@ -24,7 +24,7 @@ from pvcheck.model.compile_model import (
     compile_invariants,
 )
 from pvcheck.model.footprint import footprint
-from pvcheck.model.model import ThreadFamily
+from pvcheck.model.model import Location, ThreadFamily
 from pvcheck.model.program import Program
 from pvcheck.model.values import TooLarge
 from pvcheck.model.walk import nodes
@@ -48,6 +48,8 @@ class CompiledLocation:
     """Whether it may have several outcomes."""
     cells: frozenset[int]
     """See ``footprint``; all locks where ``wanted``."""
+    targets: tuple[int, ...]
+    """The locations that the instance can get to from here, those of threads that have ended excepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def _compile(program: Program) -> Compiled:
     model = program.instance.model
     compile_guards(program)
     texts = [compile_initial(program), compile_invariants(program)]
-    reached: list[list[int]] = []
+    reached: list[dict[int, tuple[int, ...]]] = []
     for number, family in enumerate(model.threads):
         locations, functions = _family(program, number, family)
         reached.append(locations)
@@ -107,9 +109,9 @@ def _compile(program: Program) -> Compiled:
                 start=functions_by_name[f"start_{number}"],
                 locations={
                     n: _location(
-                        program, functions_by_name, f"{number}_{n}", family.locations[n].code
+                        program, functions_by_name, f"{number}_{n}", family.locations[n], targets
                     )
-                    for n in reached[number]
+                    for n, targets in reached[number].items()
                 },
             )
             for number, family in enumerate(model.threads)
@@ -125,46 +127,54 @@ def _compile(program: Program) -> Compiled:
     )
 
 
-def _family(program: Program, number: int, family: ThreadFamily) -> tuple[list[int], list[str]]:
-    """The locations that the instance can reach, and the functions of the family."""
+def _family(
+    program: Program, number: int, family: ThreadFamily
+) -> tuple[dict[int, tuple[int, ...]], list[str]]:
+    """The locations that the instance can reach, each with those next to it; the family's functions."""
     compiler = CodeCompiler(program, family)
     texts = [compiler.step(f"start_{number}", (), family.start)]
-    reached = list(compiler.targets)
-    known = set(reached)
-    for n in reached:
+    waiting = list(compiler.targets)
+    reached: dict[int, tuple[int, ...]] = {}
+    for n in waiting:
+        if n in reached:
+            continue
         location = family.locations[n]
         compiler = CodeCompiler(program, family)
         texts.append(compiler.step(f"step_{number}_{n}", location.live, location.code))
-        new = [target for target in compiler.targets if target not in known]
-        reached.extend(new)
-        known.update(new)
-        first = _first(location.code)
-        if isinstance(first, Lock) and _may_wait(first):
+        reached[n] = tuple(compiler.targets)
+        waiting.extend(compiler.targets)
+        first = first_of(location.code)
+        if isinstance(first, Lock) and may_wait(first):
             compiler = CodeCompiler(program, family)
             texts.append(compiler.wanted(f"wanted_{number}_{n}", location.live, first))
     return reached, texts
 
 
 def _location(
-    program: Program, functions: dict[str, Any], name: str, code: Code
+    program: Program,
+    functions: dict[str, Any],
+    name: str,
+    location: Location,
+    targets: tuple[int, ...],
 ) -> CompiledLocation:
-    first = _first(code)
+    first = first_of(location.code)
     wanted = functions.get(f"wanted_{name}")
-    cells = footprint(program.layout, code)
+    cells = footprint(program.layout, location.code)
     return CompiledLocation(
         step=functions[f"step_{name}"],
         wanted=wanted,
         action=first.action if isinstance(first, Lock) else LockAction.RELEASE,
         mode=first.mode if isinstance(first, Lock) else Mode.EXCLUSIVE,
         awaits=isinstance(first, Await),
-        chooses=any(isinstance(n, Pick | Choose) for n in nodes(code)),
+        chooses=any(isinstance(n, Pick | Choose) for n in nodes(location.code)),
         cells=cells if wanted is None else cells | set(range(program.layout.lock_cells)),
+        targets=targets,
     )
 
 
-def _may_wait(lock: Lock) -> bool:
+def may_wait(lock: Lock) -> bool:
     return lock.action in (LockAction.ACQUIRE, LockAction.UPGRADE)
 
 
-def _first(code: Code) -> Instruction | None:
+def first_of(code: Code) -> Instruction | None:
     return next((i for i in code if not isinstance(i, Reached)), None)

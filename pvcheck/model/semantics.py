@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pvcheck.model.code import LockAction, Mode
 from pvcheck.model.compile_expr import ExprCompiler
-from pvcheck.model.compiled import Function, compile_instance
+from pvcheck.model.compiled import CompiledLocation, Function, compile_instance
 from pvcheck.model.expr import Domain, Expr
 from pvcheck.model.instance import Instance
 from pvcheck.model.layout import Layout
@@ -138,6 +138,10 @@ class Semantics:
             return None
         return outcome, given.notes
 
+    def step(self, shared: Shared, local: Local, thread: int, choices: Choices) -> Outcome | None:
+        """One run of the thread's next step, which takes its choices from ``choices``."""
+        return self._run(self._steps[thread][local[0]].step, shared, local, thread, choices)
+
     def _run(
         self, step: Function, shared: Shared, local: Local, thread: int, choices: Choices | None
     ) -> Outcome | None:
@@ -202,10 +206,16 @@ class Semantics:
         """The cells that a thread's next step depends on or changes, and the lock order there."""
         if local[0] < 0:
             return ()
+        return tuple(sorted(self._steps[thread][local[0]].cells | self.own_cells(thread)))
+
+    def own_cells(self, thread: int) -> frozenset[int]:
+        """The cells of the thread's own snapshots."""
         start = self.layout.snapshot_start[thread]
-        count = len(self.layout.snapshot_slots[self.instance.threads[thread][0].name])
-        cells = self._steps[thread][local[0]].cells
-        return tuple(sorted(cells | set(range(start, start + count))))
+        family = self.instance.threads[thread][0].name
+        return frozenset(range(start, start + len(self.layout.snapshot_slots[family])))
+
+    def location(self, thread: int, number: int) -> CompiledLocation:
+        return self._steps[thread][number]
 
     def held(self, shared: Shared, thread: int) -> frozenset[int]:
         """The cells of the locks that the thread holds."""

@@ -103,7 +103,7 @@ def test_terminals_without_unicode_get_something_else() -> None:
         check=True,
     )
 
-    assert made.stdout.startswith(b"good - two: 2 threads - explicit engine, 130 states\n")
+    assert made.stdout.startswith(b"good - two: 2 threads - explicit engine, 68 states\n")
 
 
 class Terminal(io.StringIO):

@@ -219,11 +219,11 @@ def test_the_compiler_is_done_before_the_interpreter() -> None:
 
 
 def test_a_library_is_made_once() -> None:
-    compiled = Compiled(instance(MUTEX, Thread=2), find())
+    compiled = Compiled(instance(MUTEX, Thread=2), find(), None)
     compiled.check((), Limits(), Watcher(), workers=1, stop=())
     compiled.close()
 
-    assert Compiled(instance(MUTEX, Thread=2), find()).ready()
+    assert Compiled(instance(MUTEX, Thread=2), find(), None).ready()
 
 
 def test_without_a_cache_nothing_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

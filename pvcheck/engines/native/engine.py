@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pvcheck.diagnostics import UsageError
@@ -51,6 +51,9 @@ class NativeEngine:
     @property
     def name(self) -> str:
         return "explicit"
+
+    def without_checkpoints(self) -> NativeEngine:
+        return replace(self, checkpoints=None)
 
     def check(
         self,

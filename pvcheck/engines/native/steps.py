@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 from typing import assert_never
 
+from pvcheck.engines.native.assignments import INDENT, Assignments
 from pvcheck.engines.native.collections import Loop
-from pvcheck.engines.native.expressions import Expressions
 from pvcheck.engines.native.state import Place as Bits
 from pvcheck.engines.native.state import StateLayout
-from pvcheck.engines.native.values import mask, wide
+from pvcheck.engines.native.values import wide
 from pvcheck.model import values
 from pvcheck.model.code import (
     Assign,
@@ -40,13 +40,12 @@ from pvcheck.model.code import (
     TryLock,
 )
 from pvcheck.model.compile_code import slots_of
-from pvcheck.model.expr import Apply, Expr, Op
+from pvcheck.model.expr import Expr
 from pvcheck.model.model import FINISHED, ThreadFamily
 from pvcheck.model.program import Covered
-from pvcheck.model.types import ArrayOf, ListOf, Optional, Struct, Type
+from pvcheck.model.types import ListOf, Type
 from pvcheck.model.walk import nodes
 
-INDENT = "    "
 _LOCALS = re.compile(r"\bx(\d+)\b")
 WAITS = {
     (LockAction.ACQUIRE, Mode.EXCLUSIVE): "acquire",
@@ -71,19 +70,14 @@ class Items:
         return self._numbers[group]
 
 
-class Steps(Expressions):
+class Steps(Assignments):
     """Writes one step of a thread family."""
 
     def __init__(self, state: StateLayout, family: ThreadFamily, items: Items) -> None:
-        super().__init__(state, inside_step=True)
-        self.family = family
+        super().__init__(state, family)
         self.items = items
-        slots = self.layout.snapshot_slots[family.name]
-        self.snapshots = {slot: offset for offset, slot in enumerate(slots)}
         self.targets: dict[int, None] = {}
         """The locations that the code leads to in this instance, in order."""
-        self._lines: list[str] = []
-        self._depth = 1
         self._reset: tuple[int, ...] = ()
         """Snapshot slots that may be set."""
         self._begun: frozenset[int] = frozenset()
@@ -101,8 +95,8 @@ class Steps(Expressions):
         self._changed = frozenset(map(_assigned, inside)) - {None}
         self._reset = tuple(s for s in self.snapshots if s in live or s in mentioned)
         if self._block(code):
-            self._emit("__builtin_unreachable();")
-        used = {int(n) for line in self._lines for n in _LOCALS.findall(line)}
+            self.emit("__builtin_unreachable();")
+        used = {int(n) for line in self.lines for n in _LOCALS.findall(line)}
         head = [
             f"int {name}(X *x)",
             "{",
@@ -112,7 +106,7 @@ class Steps(Expressions):
                 for slot in sorted(used - set(live) - self.snapshots.keys())
             ),
         ]
-        return "\n".join([*head, *self._lines, "}", ""])
+        return "\n".join([*head, *self.lines, "}", ""])
 
     def wanted(self, name: str, live: tuple[int, ...], lock: Lock) -> str:
         """The function for the cell of the lock that a step begins with; -1 if that faults."""
@@ -150,36 +144,13 @@ class Steps(Expressions):
 
     # Lines
 
-    def _emit(self, line: str) -> None:
-        self._lines.append(INDENT * self._depth + line)
-
-    def _temporary(self, code: str, type_: str) -> str:
-        """A name for the value of ``code``, which is evaluated here."""
-        if code.isidentifier() or code.isdigit():
-            return code
-        name = self.name("t")
-        self._emit(f"const {type_} {name} = {code};")
-        return name
-
-    def _look(self, *, stored: bool = False) -> None:
-        """Leave if something written since the last look has faulted.
-
-        ``stored``: numbers out of range were to be stored, which is a fault; else nothing can be said.
-        """
-        if self.faults:
-            self._emit("if (x->fault) return FAULT;")
-        if self.lates:
-            late = "return fault(x, BOUNDS)" if stored else "return UNSUPPORTED"
-            self._emit(f"if (x->late) {late};")
-        self.faults = self.lates = False
-
     def _cover(self, item: Covered) -> None:
         # Written as late as possible, many at once: what is covered counts only if the step succeeds.
         self._covered.append(item)
 
     def _flush(self) -> None:
         if self._covered:
-            self._emit(f"cover(x, {self.items.number(tuple(self._covered))});")
+            self.emit(f"cover(x, {self.items.number(tuple(self._covered))});")
             self._covered = []
 
     # Code
@@ -192,13 +163,13 @@ class Steps(Expressions):
         """A block inside, beside others; whether it falls through."""
         before = list(self._covered)
         self._covered += covered
-        self._emit(f"{head} {{")
-        self._depth += 1
+        self.emit(f"{head} {{")
+        self.depth += 1
         falls = self._block(code)
         if falls:
             self._flush()
-        self._depth -= 1
-        self._emit("}")
+        self.depth -= 1
+        self.emit("}")
         self._covered = before
         return falls
 
@@ -222,9 +193,9 @@ class Steps(Expressions):
             case Lock():
                 self._lock(instruction)
             case Assign():
-                self._assign(instruction)
+                self.assign(instruction)
             case Bump():
-                self._bump(instruction)
+                self.bump(instruction)
             case ForEach():
                 self._for_each(instruction)
             case Pick():
@@ -240,9 +211,9 @@ class Steps(Expressions):
         code = self.expr(condition)
         if code == "1":
             return True
-        test = self._temporary(code, "int")
-        self._look()
-        self._emit(line if code == "0" else f"if (!{test}) {line}")
+        test = self.temporary(code, "int")
+        self.look()
+        self.emit(line if code == "0" else f"if (!{test}) {line}")
         return code != "0"
 
     def _goto(self, goto: Goto) -> bool:
@@ -251,8 +222,8 @@ class Steps(Expressions):
             self.targets[goto.location] = None
         for slot in self._reset:
             if slot not in live:
-                self._emit(f"PUT(x->w, x->first + {self.snapshots[slot]}, 0);")
-        self._look()
+                self.emit(f"PUT(x->w, x->first + {self.snapshots[slot]}, 0);")
+        self.look()
         row: dict[int, list[str]] = {n: [] for n in range(self.state.local_words)}
         same = dict.fromkeys(row, 0)
         row[0].append(str(goto.location + 2))
@@ -272,10 +243,10 @@ class Steps(Expressions):
         for word, parts in row.items():
             if same[word]:
                 parts.insert(0, f"(x->l[{word}] & {same[word]:#x}ULL)")
-            self._emit(f"x->n[{word}] = {' | '.join(parts) or '0'};")
-        self._look()
+            self.emit(f"x->n[{word}] = {' | '.join(parts) or '0'};")
+        self.look()
         self._flush()
-        self._emit("return DONE;")
+        self.emit("return DONE;")
         return False
 
     def _live(self, goto: Goto) -> tuple[int, ...]:
@@ -290,8 +261,8 @@ class Steps(Expressions):
             for item in covered[condition == "1"]:
                 self._cover(item)
             return self._block(instruction.then if condition == "1" else instruction.otherwise)
-        test = self._temporary(condition, "int")
-        self._look()
+        test = self.temporary(condition, "int")
+        self.look()
         then = self._inner(f"if ({test})", instruction.then, *covered[1])
         otherwise = self._inner("else", instruction.otherwise, *covered[0])
         self._covered = []
@@ -303,13 +274,13 @@ class Steps(Expressions):
             function = "upgrade"
         elif instruction.mode is Mode.SHARED:
             function = "try_acquire_shared"
-        cell = self._temporary(self.lock_cell(instruction.lock), "int")
-        self._look()
+        cell = self.temporary(self.lock_cell(instruction.lock), "int")
+        self.look()
         taken, failed = (Covered("branch", instruction.span, outcome) for outcome in (True, False))
-        test = self._temporary(f"{function}(x, {cell})", "int")
+        test = self.temporary(f"{function}(x, {cell})", "int")
         if instruction.upgrade:
             self.faults = True
-            self._look()
+            self.look()
         success = self._inner(f"if ({test})", instruction.success, taken)
         contended = Covered("try failed", name=instruction.lock.lock)
         failure = self._inner("else", instruction.failure, failed, contended)
@@ -318,7 +289,7 @@ class Steps(Expressions):
 
     def _choose(self, instruction: Choose) -> bool:
         count = len(instruction.alternatives)
-        choice = self._temporary(f"take(x, {count})", "int")
+        choice = self.temporary(f"take(x, {count})", "int")
         falls = False
         for n, block in enumerate(instruction.alternatives):
             word = "else " if n else ""
@@ -328,150 +299,49 @@ class Steps(Expressions):
         return falls
 
     def _lock(self, instruction: Lock) -> None:
-        cell = self._temporary(self.lock_cell(instruction.lock), "int")
-        self._look()
+        cell = self.temporary(self.lock_cell(instruction.lock), "int")
+        self.look()
         function = WAITS.get((instruction.action, instruction.mode))
         self.faults = True
         if function is None:
-            self._emit(f"{instruction.action.value}(x, {cell});")
-            self._look()
+            self.emit(f"{instruction.action.value}(x, {cell});")
+            self.look()
             return
-        taken = self._temporary(f"{function}(x, {cell})", "int")
-        self._look()
-        self._emit(f"if (!{taken}) return BLOCKED;")
-
-    def _assign(self, instruction: Assign) -> None:
-        place = instruction.place
-        if place.slot is not None:
-            type_ = self.family.locals[place.slot].type
-            offset = self.snapshots.get(place.slot)
-            if offset is not None:
-                self._emit(f"PUT(x->w, x->first + {offset}, {self.expr(instruction.value)});")
-                self._look()
-                return
-            code = self._put(place, f"x{place.slot}", type_, instruction)
-            self._emit(f"x{place.slot} = {self.from_code(code, type_)};")
-            return
-        assert place.variable is not None, "a place is a local or a variable"
-        block = self.layout.blocks[place.variable]
-        position = self._temporary(self.position(block, place.indices), "u64")
-        self._look()
-        self._may_write(place.variable, position)
-        type_ = self.layout.variables[place.variable].type
-        self.granted = (place.variable, place.indices)
-        word = self.word(type_)
-        code = self._put(place, self.state.get(block.start, position, word), type_, instruction)
-        self.granted = None
-        self._emit(self.state.put(block.start, position, word, code))
-
-    def _may_write(self, variable: str, position: str) -> None:
-        if self.layout.variables[variable].guard is not None:
-            number = self.state.variable(variable)
-            self._emit(f"if (!may_write_{number}(x, {position})) return FAULT;")
-
-    def _put(self, place: Place, whole: str, type_: Type, instruction: Assign) -> str:
-        """The code of ``type_`` after an assignment to the part of it that the path says."""
-        parts: list[tuple[str, str, str, int]] = []
-        """Of each whole on the way: its code, its C type, the part's shift and width."""
-        somes: list[int] = []
-        """Where a part is that inside an optional."""
-        for selector in place.path:
-            whole = self._temporary(whole, self.word(type_))
-            while isinstance(type_, Optional):
-                self.faults = True
-                suffix = "" if self.word(type_) == "u64" else "_wide"
-                whole = self._temporary(f"some{suffix}(x, {whole})", self.word(type_.of))
-                somes.append(len(parts))
-                type_ = type_.of
-            word = self.word(type_)
-            if selector.field is not None:
-                assert isinstance(type_, Struct), "only structs have fields"
-                shift = str(self.encoding.field(type_, selector.field))
-                type_ = type_.fields[selector.field][1]
-            else:
-                assert isinstance(type_, ArrayOf), "only arrays have elements"
-                assert selector.index is not None, "a selector is a field or an index"
-                index = self.index(selector.index, type_.index)
-                size, width = self.encoding.size(type_.index), self.encoding.width(type_.of)
-                shift = self._temporary(f"({size - 1} - {index}) * {width}", "int")
-                type_ = type_.of
-            width = self.encoding.width(type_)
-            parts.append((whole, word, shift, width))
-            whole = f"({self.word(type_)})({whole} >> {shift} & {mask(width)})"
-        self._look()
-        code = self._stored(instruction.value, place.type)
-        for level in reversed(range(len(parts))):
-            whole, word, shift, width = parts[level]
-            code = f"(({whole} & ~(({word}){mask(width)} << {shift})) | ({word}){code} << {shift})"
-            code += " + 1" if level in somes else ""
-            code = f"({code})"
-        return code
-
-    def _stored(self, value: Expr, type_: Type) -> str:
-        """The code of a value that is to be stored in a place of ``type_``."""
-        code = self.code(value, type_)
-        name = self._temporary(code, self.word(type_))
-        self._look(stored=self._kept(value))
-        return name
-
-    def _kept(self, value: Expr) -> bool:
-        """Whether a number that is out of range in the value is so in what is stored."""
-        match value:
-            case Apply(op=Op.APPEND | Op.PREPEND | Op.INSERT, args=(of, element)):
-                return self._plain(of) and self._kept(element)
-            case Apply(op=Op.STRUCT | Op.LIST | Op.SET | Op.ARRAY, args=args):
-                return all(map(self._kept, args))
-            case Apply(op=Op.ITE, args=(condition, then, otherwise)):
-                return self._plain(condition) and self._kept(then) and self._kept(otherwise)
-        return self._plain(value)
-
-    def _plain(self, value: Expr) -> bool:
-        """Whether nothing inside the value can be out of the range of its place."""
-        return not any(
-            isinstance(n, Apply)
-            and n.op in (Op.STRUCT, Op.LIST, Op.SET, Op.ARRAY, Op.APPEND, Op.PREPEND, Op.INSERT)
-            for n in nodes(value)
-        )
-
-    def _bump(self, instruction: Bump) -> None:
-        block = self.layout.blocks[instruction.counter]
-        position = self._temporary(self.position(block, instruction.indices), "u64")
-        self._look()
-        self._may_write(instruction.counter, position)
-        for cell in self.layout.snapshot_cells(instruction.counter):
-            self._emit(f"if (GET(x->w, {cell}) == {position} + 2) PUT(x->w, {cell}, 1);")
+        taken = self.temporary(f"{function}(x, {cell})", "int")
+        self.look()
+        self.emit(f"if (!{taken}) return BLOCKED;")
 
     def _for_each(self, instruction: ForEach) -> None:
         type_ = self.family.locals[instruction.slot].type
         v = self.name("v")
         loop = self.loop(v, type_, instruction.domain, descending=instruction.descending)
         self._flush()
-        self._emit(loop.begin)
-        self._depth += 1
+        self.emit(loop.begin)
+        self.depth += 1
         # The collection may have faulted; it is empty then.
-        self._emit(f"x{instruction.slot} = {v};")
+        self.emit(f"x{instruction.slot} = {v};")
         doubts = self.faults, self.lates
         self.faults = self.lates = False
         self._block(instruction.body)
         self._flush()
-        self._look()
-        self._depth -= 1
-        self._emit(loop.end)
+        self.look()
+        self.depth -= 1
+        self.emit(loop.end)
         self.faults, self.lates = doubts
-        self._look()
+        self.look()
 
     def _pick(self, instruction: Pick) -> None:
         type_ = self.family.locals[instruction.slot].type
         v, n, k = (self.name(letter) for letter in "vnk")
         loop = self.loop(v, type_, instruction.domain)
         candidate = loop.begin + self._candidate(instruction, loop, v, type_)
-        self._emit(f"int {n} = 0, {k};")
-        self._emit(f"{candidate}++{n}; {loop.end}")
-        self._look()
-        self._emit(f"if (!{n}) return BLOCKED;")
-        self._emit(f"{k} = take(x, {n});")
-        self._emit(f"{candidate}if (!{k}--) goto {n}picked; {loop.end}")
-        self._emit(f"{n}picked:;")
+        self.emit(f"int {n} = 0, {k};")
+        self.emit(f"{candidate}++{n}; {loop.end}")
+        self.look()
+        self.emit(f"if (!{n}) return BLOCKED;")
+        self.emit(f"{k} = take(x, {n});")
+        self.emit(f"{candidate}if (!{k}--) goto {n}picked; {loop.end}")
+        self.emit(f"{n}picked:;")
 
     def _candidate(self, pick: Pick, loop: Loop, element: str, type_: Type) -> str:
         """What goes to the loop's next element if this one cannot be picked."""
@@ -491,10 +361,10 @@ class Steps(Expressions):
     def _operation(self, instruction: Begin | Finish) -> None:
         slot = f"x{instruction.held}"
         if isinstance(instruction, Finish):
-            self._emit(f"if (held(x) != {slot}) return fault(x, LOCK_MISUSE);")
+            self.emit(f"if (held(x) != {slot}) return fault(x, LOCK_MISUSE);")
             self._cover(Covered("finish", name=instruction.operation))
             return
-        self._emit(f"{slot} = held(x);")
+        self.emit(f"{slot} = held(x);")
         self._cover(Covered("begin", name=instruction.operation))
 
 

@@ -1,0 +1,191 @@
+"""Several steps of a thread as one: transactions, after Lipton.
+
+A transaction begins with an ordinary step and goes on as long as nothing that others do can come in
+between and make a difference: first with steps that could as well be taken later, then with at most
+one that could not, then with steps that could as well be taken earlier. Which steps are of which kind
+is decided by ``pvcheck.reduce.movers``; here is what follows.
+
+Source: Lipton, "Reduction: A Method of Proving Properties of Parallel Programs" (CACM 18, 1975);
+Flanagan, Qadeer, "Transactions for Software Model Checking" (SoftMC 2003).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pvcheck.model.model import ThreadFamily
+from pvcheck.model.runtime import Choices, NoSuchChoice, Note
+from pvcheck.model.semantics import Local, Outcome, Semantics, Shared, State, after
+from pvcheck.model.trace import Move
+
+MOST_STEPS = 1000
+"""Of one transaction: a loop that need not be interrupted is interrupted all the same."""
+
+
+class Kind(enum.IntEnum):
+    """How a step moves, if it is not the first of its transaction."""
+
+    STOP = 0
+    """It may wait, or have no outcome: a transaction ends before it."""
+    AWAIT = 4
+    """It may wait, but for no lock; it ends an attempt that began with choices alone."""
+    BOTH = 1
+    """It could be taken earlier or later."""
+    LEFT = 2
+    """It could be taken earlier."""
+    NON = 3
+    """It must be taken when it is taken: at most one in a transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """The step from a location."""
+
+    kind: Kind
+    commits: bool
+    """Whether, after it, steps that could be taken later only cannot follow."""
+    takes: str | None
+    """The lock class of which it takes a lock, if it could be taken later."""
+    releases: str | None
+    """The lock class of which it releases a lock, if it could be taken earlier."""
+
+
+Movers = Mapping[str, tuple[Mover, ...]]
+"""Per thread family and location."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What of a transaction decides whether it goes on."""
+
+    committed: bool = False
+    taken: str | None = None
+    """The lock class that it began with taking a lock of."""
+    released: bool = False
+    """Whether it has released a lock."""
+
+    def add(self, mover: Mover, *, first: bool) -> None:
+        self.committed |= mover.commits
+        self.released |= mover.releases is not None
+        if first:
+            self.taken = mover.takes
+
+    def goes_on(self, mover: Mover) -> bool:
+        match mover.kind:
+            case Kind.STOP:
+                return False
+            case Kind.AWAIT:
+                return not self.committed and self.taken is None
+            case Kind.NON:
+                return not self.committed
+            case _:
+                # Else the lock that the transaction has taken itself would be seen held by nobody.
+                return not (self.released and mover.releases and mover.releases == self.taken)
+
+
+class Transactions:
+    """The steps of an instance, as many as possible taken as one. Faults and choices are theirs."""
+
+    def __init__(self, semantics: Semantics, movers: Movers) -> None:
+        self.semantics = semantics
+        self.instance = semantics.instance
+        self.initial = semantics.initial
+        self._movers = tuple(movers[family.name] for family, _ in semantics.instance.threads)
+        self._cells: dict[tuple[str, int], frozenset[int]] = {}
+
+    def outcomes(self, shared: Shared, local: Local, thread: int) -> list[Outcome]:
+        """As ``Semantics.outcomes``, of the transaction that begins there."""
+        if local[0] < 0:
+            return []
+        choices = Choices()
+        result: list[Outcome] = []
+        while True:
+            outcome = self._run(shared, local, thread, choices, [])
+            if outcome is not None:
+                result.append(outcome)
+            if not choices.advance():
+                return result
+
+    def successors(self, state: State) -> Iterator[tuple[int, Outcome, State | None]]:
+        """As ``Semantics.successors``."""
+        shared, locals_ = state
+        for thread, local in enumerate(locals_):
+            for outcome in self.outcomes(shared, local, thread):
+                yield thread, outcome, after(state, thread, outcome)
+
+    def run(
+        self, shared: Shared, local: Local, thread: int, choices: tuple[int, ...]
+    ) -> tuple[Outcome, list[Note]] | None:
+        """As ``Semantics.run``."""
+        if local[0] < 0:
+            return None
+        given = Choices(choices)
+        try:
+            outcome = self._run(shared, local, thread, given, [])
+        except NoSuchChoice:
+            return None
+        if outcome is None or given.position != len(choices):
+            return None
+        return outcome, given.notes
+
+    def ordinary(self, moves: list[Move]) -> list[Move]:
+        """The steps of a run from the initial state, one by one."""
+        steps: list[Move] = []
+        state = self.initial
+        for move in moves:
+            local = state[1][move.thread]
+            outcome = self._run(state[0], local, move.thread, Choices(move.choices), steps)
+            assert outcome is not None, "the moves are a run"
+            state = after(state, move.thread, outcome) or state
+        return steps
+
+    def step_cells(self, local: Local, thread: int) -> tuple[int, ...]:
+        """As ``Semantics.step_cells``, of all steps that the transaction may have."""
+        if local[0] < 0:
+            return ()
+        family, _ = self.instance.threads[thread]
+        key = family.name, local[0]
+        if key not in self._cells:
+            self._cells[key] = self._closure(family, thread, local[0])
+        return tuple(sorted(self._cells[key] | self.semantics.own_cells(thread)))
+
+    def _closure(self, family: ThreadFamily, thread: int, start: int) -> frozenset[int]:
+        cells: set[int] = set()
+        reached = [start]
+        for location in reached:
+            at = self.semantics.location(thread, location)
+            cells |= at.cells
+            reached += [
+                n
+                for n in at.targets
+                if n not in reached and self._movers[thread][n].kind is not Kind.STOP
+            ]
+        return frozenset(cells)
+
+    def _run(
+        self, shared: Shared, local: Local, thread: int, choices: Choices, steps: list[Move]
+    ) -> Outcome | None:
+        """One transaction; its steps are appended."""
+        movers, progress = self._movers[thread], _Progress()
+        mover = movers[local[0]]
+        begun = shared, local
+        covered = 0
+        for number in range(MOST_STEPS):
+            position = choices.position
+            outcome = self.semantics.step(shared, local, thread, choices)
+            if outcome is None:
+                return None
+            covered |= outcome.covered
+            steps.append(Move(thread, tuple(choices.vector[position : choices.position])))
+            if outcome.fault is not None:
+                return Outcome(tuple(choices.vector), *begun, covered, outcome.fault)
+            shared, local = outcome.shared, outcome.local
+            progress.add(mover, first=number == 0)
+            if local[0] < 0:
+                break
+            mover = movers[local[0]]
+            if not progress.goes_on(mover):
+                break
+        return Outcome(tuple(choices.vector), shared, local, covered, None)
