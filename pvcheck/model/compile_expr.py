@@ -41,6 +41,7 @@ from pvcheck.model.expr import (
     Value,
 )
 from pvcheck.model.layout import Block
+from pvcheck.model.parts import flatten
 from pvcheck.model.program import Program
 from pvcheck.model.types import ArrayOf, Bool, Enum, Int, Optional, SetOf, Sort, Type
 
@@ -340,15 +341,6 @@ class ExprCompiler:
             if family.sort == sort
         }
         return self.program.constant(table, ("holders", sort))
-
-
-def flatten(op: Op, expr: Expr) -> list[Expr]:
-    """The operands of a chain of one associative operator, however nested to the left."""
-    operands: list[Expr] = []
-    while isinstance(expr, Apply) and expr.op is op:
-        operands.extend(reversed(expr.args[1:]))
-        expr = expr.args[0]
-    return [expr, *reversed(operands)]
 
 
 def plus(start: int, code: str) -> str:

@@ -16,6 +16,7 @@ from pvcheck.model.expr import (
     Let,
     LockRef,
     LockTest,
+    Op,
     Quantifier,
     Read,
     TakeSnapshot,
@@ -91,3 +92,12 @@ def depth(expr: Expr) -> int:
         deepest += 1
         level = [part for outer in level for part in parts(outer)]
     return deepest
+
+
+def flatten(op: Op, expr: Expr) -> list[Expr]:
+    """The operands of a chain of one associative operator, however nested to the left."""
+    operands: list[Expr] = []
+    while isinstance(expr, Apply) and expr.op is op:
+        operands.extend(reversed(expr.args[1:]))
+        expr = expr.args[0]
+    return [expr, *reversed(operands)]

@@ -28,15 +28,15 @@ class Kind(enum.IntEnum):
     """How a step moves, if it is not the first of its transaction."""
 
     STOP = 0
-    """It may wait, or have no outcome: a transaction ends before it."""
-    AWAIT = 4
-    """It may wait, but for no lock; it ends an attempt that began with choices alone."""
+    """It may wait for a lock, or have no outcome: a transaction ends before it."""
     BOTH = 1
     """It could be taken earlier or later."""
     LEFT = 2
     """It could be taken earlier."""
     NON = 3
     """It must be taken when it is taken: at most one in a transaction."""
+    AWAIT = 4
+    """The same, and it may wait: a transaction goes on with it after choices, if it need not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ class Mover:
 
     kind: Kind
     commits: bool
-    """Whether, after it, steps that could be taken later only cannot follow."""
-    takes: str | None
-    """The lock class of which it takes a lock, if it could be taken later."""
-    releases: str | None
-    """The lock class of which it releases a lock, if it could be taken earlier."""
+    """Whether steps that could be taken later only cannot follow."""
+    takes: str | None = None
+    """The class of the lock that it takes, if it could be taken later."""
+    releases: str | None = None
+    """The class of the lock that it releases, if that must be seen held by the thread that took it."""
 
 
 Movers = Mapping[str, tuple[Mover, ...]]
@@ -62,15 +62,7 @@ class _Progress:
 
     committed: bool = False
     taken: str | None = None
-    """The lock class that it began with taking a lock of."""
-    released: bool = False
-    """Whether it has released a lock."""
-
-    def add(self, mover: Mover, *, first: bool) -> None:
-        self.committed |= mover.commits
-        self.released |= mover.releases is not None
-        if first:
-            self.taken = mover.takes
+    """The class of the lock that it began with taking."""
 
     def goes_on(self, mover: Mover) -> bool:
         match mover.kind:
@@ -81,8 +73,7 @@ class _Progress:
             case Kind.NON:
                 return not self.committed
             case _:
-                # Else the lock that the transaction has taken itself would be seen held by nobody.
-                return not (self.released and mover.releases and mover.releases == self.taken)
+                return mover.releases is None or mover.releases != self.taken
 
 
 class Transactions:
@@ -141,6 +132,19 @@ class Transactions:
             state = after(state, move.thread, outcome) or state
         return steps
 
+    def stopping(self, shared: Shared, local: Local, thread: int) -> list[Move] | None:
+        """Ordinary steps after which the thread waits, none of them of consequence to others; ``None``: there
+        are none such, or it waits where it is."""
+        if local[0] < 0:
+            return None
+        choices = Choices()
+        while True:
+            steps: list[Move] = []
+            if self._run(shared, local, thread, choices, steps) is None and steps:
+                return steps
+            if not choices.advance():
+                return None
+
     def step_cells(self, local: Local, thread: int) -> tuple[int, ...]:
         """As ``Semantics.step_cells``, of all steps that the transaction may have."""
         if local[0] < 0:
@@ -167,12 +171,12 @@ class Transactions:
     def _run(
         self, shared: Shared, local: Local, thread: int, choices: Choices, steps: list[Move]
     ) -> Outcome | None:
-        """One transaction; its steps are appended."""
+        """One transaction; its steps are appended, without one that waits."""
         movers, progress = self._movers[thread], _Progress()
         mover = movers[local[0]]
         begun = shared, local
         covered = 0
-        for number in range(MOST_STEPS):
+        for _ in range(MOST_STEPS):
             position = choices.position
             outcome = self.semantics.step(shared, local, thread, choices)
             if outcome is None:
@@ -182,7 +186,8 @@ class Transactions:
             if outcome.fault is not None:
                 return Outcome(tuple(choices.vector), *begun, covered, outcome.fault)
             shared, local = outcome.shared, outcome.local
-            progress.add(mover, first=number == 0)
+            progress.committed |= mover.commits
+            progress.taken = progress.taken or mover.takes
             if local[0] < 0:
                 break
             mover = movers[local[0]]

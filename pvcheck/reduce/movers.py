@@ -28,7 +28,7 @@ from pvcheck.model.types import Bool, Enum, Int, Sort
 from pvcheck.model.walk import depends_on_state, nodes
 from pvcheck.reduce.visibility import Visible, visible
 
-STOP = Mover(Kind.STOP, True, None, None)
+STOP = Mover(Kind.STOP, True)
 
 
 def movers(semantics: Semantics) -> Movers:
@@ -67,18 +67,19 @@ class _Analysis:
         atomic = any(map(self._not_moving, inside))
         if isinstance(first, Lock) and may_wait(first):
             moves = first.action is LockAction.ACQUIRE and self._moves(first) and not atomic
-            return Mover(Kind.STOP, not moves, first.lock.lock if moves else None, None)
+            return Mover(Kind.STOP, not moves, takes=first.lock.lock if moves else None)
         if isinstance(first, Await) and self._fixed:
-            return Mover(Kind.AWAIT, True, None, None)
+            return Mover(Kind.AWAIT, True)
         if not self._fixed or any(map(_may_have_no_outcome, inside)):
-            return Mover(Kind.STOP, atomic or not self._fixed, None, None)
+            return Mover(Kind.STOP, atomic or not self._fixed)
         if atomic:
-            return Mover(Kind.NON, True, None, None)
+            return Mover(Kind.NON, True)
         if isinstance(first, Lock):
             if first.action is LockAction.RELEASE and self._moves(first):
-                return Mover(Kind.LEFT, True, None, first.lock.lock)
-            return Mover(Kind.NON, True, None, None)
-        return Mover(Kind.BOTH, False, None, None)
+                kept = first.lock.lock in self._visible.kept
+                return Mover(Kind.LEFT, True, releases=first.lock.lock if kept else None)
+            return Mover(Kind.NON, True)
+        return Mover(Kind.BOTH, False)
 
     def _moves(self, lock: Lock) -> bool:
         return lock.lock.lock not in self._observed

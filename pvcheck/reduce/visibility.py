@@ -17,13 +17,15 @@ from pvcheck.model.expr import (
     Const,
     Expr,
     Kind,
+    LockRef,
     LockTest,
     Op,
     Quantifier,
     Read,
 )
-from pvcheck.model.model import GuardLock, Model, Variable
-from pvcheck.model.parts import rebuild, walk
+from pvcheck.model.model import GuardLock, Invariant, Model, Variable
+from pvcheck.model.parts import flatten, rebuild, walk
+from pvcheck.model.walk import depends_on_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ class Visible:
     variables: frozenset[str]
     locks: frozenset[str]
     """Lock classes of which an invariant asks more than that a lock is free in its window."""
+    kept: frozenset[str]
+    """Lock classes of which an invariant says what one thread may hold together."""
 
 
 def visible(model: Model) -> Visible:
@@ -40,7 +44,11 @@ def visible(model: Model) -> Visible:
     variables = {v.name: v for v in model.variables}
     seen: set[str] = set()
     locks: set[str] = set()
+    kept: set[str] = set()
     for invariant in model.invariants:
+        if (held := _held_together(invariant)) is not None:
+            kept |= held
+            continue
         windows = list(_windows(invariant.window))
         asked: Counter[str] = Counter()
         for expr in (invariant.window, invariant.condition):
@@ -52,7 +60,33 @@ def visible(model: Model) -> Visible:
                     case LockTest(lock=lock):
                         asked[lock.lock] += 1
         locks |= (asked - Counter(window.test.lock.lock for window in windows)).keys()
-    return Visible(frozenset(seen), frozenset(locks))
+    return Visible(frozenset(seen), frozenset(locks), frozenset(kept))
+
+
+def _held_together(invariant: Invariant) -> frozenset[str] | None:
+    """The lock classes, if the invariant is of this form: if somebody holds certain locks, all the same one,
+    then something that does not depend on the state. It is violated by one thread, whatever others do."""
+    match invariant:
+        case Invariant(window=None, condition=Apply(op=Op.IMPLIES, args=(before, then))):
+            parts = flatten(Op.AND, before)
+        case _:
+            return None
+    locks: list[LockRef] = []
+    """Of holders that are known to be somebody, the same one."""
+    for part in parts:
+        match part:
+            case Apply(op=Op.NE, args=(LockTest(ask=Ask.HOLDER, lock=lock), Const(value=None))):
+                locks = locks or [lock]
+            case Apply(
+                op=Op.EQ,
+                args=(LockTest(ask=Ask.HOLDER, lock=one), LockTest(ask=Ask.HOLDER, lock=other)),
+            ) if one in locks or other in locks:
+                locks += [one, other]
+            case _:
+                return None
+    if not locks or depends_on_state(then):
+        return None
+    return frozenset(lock.lock for lock in locks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from pvcheck.engines.native.collections import Collections
 from pvcheck.engines.native.ranges import Range, plus_range, within_range
 from pvcheck.engines.native.state import StateLayout
 from pvcheck.engines.native.values import literal, plus, wide, within
-from pvcheck.model.compile_expr import flatten
 from pvcheck.model.expr import (
     Apply,
     Ask,
@@ -38,6 +37,7 @@ from pvcheck.model.expr import (
     TakeSnapshot,
 )
 from pvcheck.model.layout import Block
+from pvcheck.model.parts import flatten
 from pvcheck.model.types import (
     INT,
     ArrayOf,
