@@ -11,12 +11,13 @@ from pvcheck.diagnostics import UsageError
 from pvcheck.engines.base import Engine, Limits, Progress
 from pvcheck.load import instances, model_of, read
 from pvcheck.model.model import LOCK_ORDER
+from pvcheck.model.reduction import UNREDUCED, Reduction
 from pvcheck.model.replay import Mismatch, follow, hash_of, instance_values
 from pvcheck.model.result import LockEdge, Result
 from pvcheck.model.semantics import Semantics
-from pvcheck.model.symmetry import Group
 from pvcheck.model.trace import Trace
 from pvcheck.model.verdict import Verdict, Violated
+from pvcheck.reduce.movers import movers
 from pvcheck.reduce.symmetry import symmetry
 from pvcheck.report.outcome import Run, outcomes, stop_early
 from pvcheck.selection import Job, properties_of
@@ -51,10 +52,10 @@ def run(
     if fail_fast:
         stop |= frozenset(job.properties) - job.expectation.violated
     semantics = Semantics(job.instance)
-    group = symmetry(semantics).group if reduce else None
+    reduction = _reduction(semantics, limits) if reduce else UNREDUCED
     search = _Search(engine, job, progress, stop)
-    result = search.check(limits, group)
-    if group is not None:
+    result = search.check(limits, reduction)
+    if reduction.names:
         result = search.exact(result, limits)
     result = replace(result, verdicts=_confirmed(job, semantics, result.verdicts))
     return Run(
@@ -68,6 +69,16 @@ def run(
     )
 
 
+def _reduction(semantics: Semantics, limits: Limits) -> Reduction:
+    if semantics.initial_fault is not None:
+        return UNREDUCED
+    # A limit on the depth is in ordinary steps.
+    return Reduction(
+        group=symmetry(semantics).group,
+        movers=movers(semantics) if limits.depth is None else None,
+    )
+
+
 @dataclass(frozen=True)
 class _Search:
     """The searches that a run is made of."""
@@ -78,7 +89,7 @@ class _Search:
     stop: frozenset[str]
     """Properties whose violation ends them."""
 
-    def check(self, limits: Limits, group: Group | None, *, again: bool = False) -> Result:
+    def check(self, limits: Limits, reduction: Reduction, *, again: bool = False) -> Result:
         """``again``: not the search that checkpoints are of."""
         engine = self.engine.without_checkpoints() if again else self.engine
         return engine.check(
@@ -87,7 +98,7 @@ class _Search:
             limits,
             self.progress,
             stop_when_violated=self.stop,
-            group=group,
+            reduction=reduction,
         )
 
     def exact(self, reduced: Result, limits: Limits) -> Result:
@@ -101,15 +112,16 @@ class _Search:
             for name, verdict in reduced.verdicts.items()
             if isinstance(verdict, Violated)
         }
-        if not lengths or reduced.interrupted:
+        if (not lengths and reduced.fault is None) or reduced.interrupted:
             return reduced
         rest = limits.after(reduced.statistics.seconds)
-        if not self.stop.isdisjoint(lengths):
-            found = self.check(rest, None, again=True)
-            return found if not self.stop.isdisjoint(_violated(found)) else reduced
+        # A fault ends runs, and what would have come behind it depends on the order of steps.
+        if not self.stop.isdisjoint(lengths) or reduced.fault is not None:
+            found = self.check(rest, UNREDUCED, again=True)
+            return found if _violated(found) >= lengths.keys() or not lengths else reduced
         longest = max(lengths.values())
         depth = longest if rest.depth is None else min(rest.depth, longest)
-        found = self.check(replace(rest, depth=depth), None, again=True)
+        found = self.check(replace(rest, depth=depth), UNREDUCED, again=True)
         again = {name: found.verdicts[name] for name in _violated(found)}
         return replace(
             reduced,

@@ -14,12 +14,14 @@ from pvcheck.lang.parse import parse
 from pvcheck.load import instances
 from pvcheck.model.instance import Instance
 from pvcheck.model.model import Model
+from pvcheck.model.reduction import Reduction
 from pvcheck.model.replay import violated
 from pvcheck.model.result import Result
 from pvcheck.model.semantics import Semantics, State
 from pvcheck.model.symmetry import Group
 from pvcheck.model.trace import Trace
 from pvcheck.model.verdict import Violated
+from pvcheck.reduce.movers import movers
 from pvcheck.source import Source
 
 
@@ -53,6 +55,8 @@ def check(
     limits: Limits | None = None,
     stop: Collection[str] = (),
     group: Group | None = None,
+    *,
+    transactions: bool = False,
 ) -> Result:
     return ExplicitEngine().check(
         what,
@@ -60,7 +64,7 @@ def check(
         limits or Limits(),
         Watcher(),
         stop_when_violated=stop,
-        group=group,
+        reduction=Reduction(group, movers(Semantics(what)) if transactions else None),
     )
 
 

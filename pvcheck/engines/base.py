@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pvcheck.model.instance import Instance
+from pvcheck.model.reduction import UNREDUCED, Reduction
 from pvcheck.model.result import Result
-from pvcheck.model.symmetry import Group
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +40,8 @@ class Progress(Protocol):
 class Engine(Protocol):
     """Keeps nothing between calls and prints nothing.
 
-    Its ``Violated`` survives ``replay``, its ``Checked`` visited every state, or with ``group``, which are
-    symmetries of the instance, one of every orbit. ``stop_when_violated``: give up
+    Its ``Violated`` survives ``replay``, its ``Checked`` visited every state, or as many as the ``reduction``
+    leaves. ``stop_when_violated``: give up
     (the rest inconclusive) as soon as one of these properties is violated, at the end of the depth at which it happens.
     A ``KeyboardInterrupt`` ends the search; the result then has ``interrupted`` and what was found so far.
     """
@@ -60,5 +60,5 @@ class Engine(Protocol):
         progress: Progress,
         *,
         stop_when_violated: Collection[str] = (),
-        group: Group | None = None,
+        reduction: Reduction = UNREDUCED,
     ) -> Result: ...

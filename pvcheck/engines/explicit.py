@@ -14,9 +14,9 @@ from pvcheck.engines.meter import Meter
 from pvcheck.engines.search import Packed, Search
 from pvcheck.model import replay
 from pvcheck.model.instance import Instance
+from pvcheck.model.reduction import UNREDUCED, Reduction
 from pvcheck.model.result import Coverage, LockEdge, Result, Statistics
 from pvcheck.model.semantics import Semantics
-from pvcheck.model.symmetry import Group
 from pvcheck.model.verdict import Verdict, Violated
 
 CHUNK = 1024
@@ -54,10 +54,10 @@ class ExplicitEngine:
         progress: Progress,
         *,
         stop_when_violated: Collection[str] = (),
-        group: Group | None = None,
+        reduction: Reduction = UNREDUCED,
     ) -> Result:
         meter = Meter(limits, progress)
-        search = Search(Semantics(instance), properties, group)
+        search = Search(Semantics(instance), properties, reduction)
         run = _Progress()
         with _no_collection():
             try:
@@ -78,6 +78,7 @@ class ExplicitEngine:
             coverage=_coverage(search),
             lock_edges=_lock_edges(search),
             interrupted=run.interrupted,
+            fault=None if search.fault is None else search.fault.kind,
         )
 
 

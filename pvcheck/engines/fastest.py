@@ -14,8 +14,8 @@ from pvcheck.engines.native.compiler import Compiler, NoCompiler
 from pvcheck.engines.native.encoding import Unsupported
 from pvcheck.engines.native.engine import Compiled
 from pvcheck.model.instance import Instance
+from pvcheck.model.reduction import UNREDUCED, Reduction
 from pvcheck.model.result import Result
-from pvcheck.model.symmetry import Group
 
 
 class _Ready(Exception):
@@ -47,7 +47,7 @@ class FastestEngine:
         progress: Progress,
         *,
         stop_when_violated: Collection[str] = (),
-        group: Group | None = None,
+        reduction: Reduction = UNREDUCED,
     ) -> Result:
         meter = Meter(limits, progress)
         interpret = partial(
@@ -55,10 +55,10 @@ class FastestEngine:
             instance,
             properties,
             stop_when_violated=stop_when_violated,
-            group=group,
+            reduction=reduction,
         )
         try:
-            compiled = Compiled(instance, self.compiler, group)
+            compiled = Compiled(instance, self.compiler, reduction)
             try:
                 if not compiled.ready():
                     with suppress(_Ready):

@@ -11,15 +11,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from pvcheck.engines.quotient import Quotient
 from pvcheck.model import replay, unwind
+from pvcheck.model.code import Mode
 from pvcheck.model.model import DEADLOCK, LOCK_ORDER
-from pvcheck.model.semantics import Local, Semantics, Shared, State, StepFault, wait_forever
+from pvcheck.model.reduction import UNREDUCED, Reduction
+from pvcheck.model.semantics import (
+    Local,
+    Semantics,
+    Shared,
+    State,
+    StepFault,
+    Want,
+    wait_forever,
+)
 from pvcheck.model.symmetry import Group, Renaming
 from pvcheck.model.trace import Move, TraceStep
+from pvcheck.model.transactions import Transactions
 
 SHARED_BITS = 40
 LOCAL_BITS = 24
@@ -35,6 +47,8 @@ class Hit:
 
     state: Packed
     move: Move | None
+    stopped: bool = False
+    """After that, some threads come to wait without consequence to others."""
 
 
 class Acquiring(NamedTuple):
@@ -56,6 +70,8 @@ class _Effects(NamedTuple):
     steps: tuple[_Step, ...]
     in_the_way: int
     """Of the lock it waits for: threads, as bits."""
+    stops: bool
+    """Whether it can come to wait, for no lock, without consequence."""
 
 
 def _view(cells: Sequence[int]) -> Callable[[Shared], Any]:
@@ -93,11 +109,18 @@ class Search:
     """Everything that a search knows. ``expand`` and ``judge`` are its steps."""
 
     def __init__(
-        self, semantics: Semantics, properties: Collection[str], group: Group | None = None
+        self,
+        semantics: Semantics,
+        properties: Collection[str],
+        reduction: Reduction = UNREDUCED,
     ) -> None:
-        """``group``: symmetries of the instance; of states that differ only by these, one is kept."""
         self.semantics = semantics
-        self.group = group
+        self.group = reduction.group
+        self._transactions = (
+            None if reduction.movers is None else Transactions(semantics, reduction.movers)
+        )
+        self._stepper: Semantics | Transactions = self._transactions or semantics
+        """Whose steps the search takes."""
         threads = range(len(semantics.instance.threads))
         self.threads = len(threads)
         self.hits: dict[str, Hit] = {}
@@ -123,6 +146,14 @@ class Search:
         """Per thread, by the bits of a state that matter to it: the differences its steps make."""
         self._waits: list[dict[Packed, int]] = [{} for _ in threads]
         """The same where it has no step: who is in the way of the lock it waits for, as bits."""
+        self._stops: list[set[Packed]] = [set() for _ in threads]
+        """The same where it has steps, but can as well come to wait, for no lock, without consequence."""
+        self._wants: list[dict[Packed, Want]] = [{} for _ in threads]
+        """The same where it is about to take a lock; while contention is looked for in this way."""
+        self._uncontended = (
+            set() if self._transactions is None else {c.name for c in semantics.model.locks}
+        )
+        """Lock classes that two threads were never about to take the same lock of."""
         self._views: list[dict[int, Callable[[Shared], Any]]] = [{} for _ in threads]
         """Per thread and location: the cells that matter to the step."""
         self._effects: list[dict[tuple[int, Any], _Effects]] = [{} for _ in threads]
@@ -133,12 +164,14 @@ class Search:
         self.judges = [_Judge(semantics, name, asked=name in properties) for name in names]
         self._active = self.judges
         """Those that have something left to find out."""
-        self._quotient: Quotient | None = None
-        if group is not None:
-            masks = (SHARED_MASK, LOCAL_MASK)
-            local = self._local.__getitem__
-            self._quotient = Quotient(group, self._shift, masks, local, self._number)
+        self._quotient = self._made_quotient()
         self.initial = self._first()
+
+    def _made_quotient(self) -> Quotient | None:
+        if self.group is None:
+            return None
+        masks = (SHARED_MASK, LOCAL_MASK)
+        return Quotient(self.group, self._shift, masks, self._local.__getitem__, self._number)
 
     def _first(self) -> Packed | None:
         """``None`` if the initial state does not come about."""
@@ -163,6 +196,7 @@ class Search:
         representative = None if self._quotient is None else self._quotient.representative
         meet = found.append
         transitions = 0
+        stops = None if self._transactions is None else self._stops
         threads = [
             (thread, 1 << thread, mask, steps.get, waits.get)
             for thread, (mask, steps, waits) in enumerate(
@@ -170,7 +204,7 @@ class Search:
             )
         ]
         for state in states:
-            idle = awaited = 0
+            idle = awaited = stopping = 0
             for thread, bit, mask, steps_of, waits_of in threads:
                 key = state & mask
                 steps = steps_of(key)
@@ -187,10 +221,16 @@ class Search:
                                     continue
                             parents[after] = state
                             meet(after)
+                    if stops and key in stops[thread]:
+                        stopping |= bit
                 else:
                     idle |= bit
                     awaited |= waits_of(key, 0)
-            if (awaited & idle or idle == self._all) and self._deadlock:
+            if self._uncontended:
+                self._judge_contention(state)
+            if stopping and idle | stopping == self._all and self._deadlock:
+                self._judge_deadlock(state, self._all)
+            elif (awaited & idle or idle == self._all) and self._deadlock:
                 self._judge_deadlock(state, idle)
         self.transitions += transitions
 
@@ -211,6 +251,9 @@ class Search:
             steps.clear()
             waits.clear()
             effects.clear()
+        for stops, wants in zip(self._stops, self._wants, strict=True):
+            stops.clear()
+            wants.clear()
         for judge in self.judges:
             judge.forget()
         if self._quotient is not None:
@@ -224,11 +267,31 @@ class Search:
         """A shortest run to the violation."""
         if hit.state < 0:
             return []
-        moves = self.path(hit.state) + ([] if hit.move is None else [hit.move])
+        moves = self._path(hit.state) + ([] if hit.move is None else [hit.move])
+        moves = self._ordinary(moves)
+        if hit.stopped:
+            moves += self._stopping(moves)
         return moves if self.group is None else unwind.tidy(self.semantics, self.group, moves)
 
     def path(self, state: Packed) -> list[Move]:
         """The moves of the run by which ``state`` was first met."""
+        return self._ordinary(self._path(state))
+
+    def _ordinary(self, moves: list[Move]) -> list[Move]:
+        return moves if self._transactions is None else self._transactions.ordinary(moves)
+
+    def _stopping(self, moves: list[Move]) -> list[Move]:
+        """How the threads that can come to wait do so after a run."""
+        assert self._transactions is not None, "only transactions end before they wait"
+        shared, locals_ = unwind.reached(self.semantics, moves)
+        found = (
+            self._transactions.stopping(shared, local, thread)
+            for thread, local in enumerate(locals_)
+        )
+        return [move for steps in found for move in steps or ()]
+
+    def _path(self, state: Packed) -> list[Move]:
+        """The same, with transactions as moves."""
         if self.group is not None:
             return self._unwound(state, self.group)
         moves: list[Move] = []
@@ -253,7 +316,7 @@ class Search:
         while state >= 0:
             states.append(self.unpack(state))
             state = self.parents[state]
-        return unwind.through(self.semantics, group, states[::-1], self._canonical)
+        return unwind.through(self._stepper, group, states[::-1], self._canonical)
 
     def _canonical(self, state: State) -> State:
         """Of a state whose shared part was met."""
@@ -264,7 +327,7 @@ class Search:
         return self.unpack(self._quotient.representative(packed))
 
     def _move(self, before: State, after: State) -> Move:
-        for thread, outcome, reached in self.semantics.successors(before):
+        for thread, outcome, reached in self._stepper.successors(before):
             if reached == after:
                 return Move(thread, outcome.choices)
         raise AssertionError("a state is met from its parent")
@@ -277,9 +340,7 @@ class Search:
         shared, local = self._shared[number], self._local[local_number]
         view_of = self._views[thread].get(local[0])
         if view_of is None:
-            view_of = self._views[thread][local[0]] = _view(
-                self.semantics.step_cells(local, thread)
-            )
+            view_of = self._views[thread][local[0]] = _view(self._stepper.step_cells(local, thread))
         seen = (local_number, view_of(shared))
         effects = self._effects[thread].get(seen)
         if effects is None:
@@ -300,6 +361,10 @@ class Search:
             differences.append(difference)
         if effects.in_the_way:
             self._waits[thread][key] = effects.in_the_way
+        if effects.stops:
+            self._stops[thread].add(key)
+        if self._uncontended and (want := self.semantics.want(shared, local, thread)) is not None:
+            self._wants[thread][key] = want
         steps = self._steps[thread][key] = tuple(differences)
         return steps
 
@@ -308,13 +373,13 @@ class Search:
         shift = self._shift[thread]
         local_number = self._local_number[local]
         steps: list[_Step] = []
-        for outcome in self.semantics.outcomes(shared, local, thread):
+        for outcome in self._stepper.outcomes(shared, local, thread):
+            self.covered |= outcome.covered
             if outcome.fault is not None:
                 self.fault = self.fault or outcome.fault
                 self._hit(outcome.fault.kind, state, Move(thread, outcome.choices))
                 steps.append((0, (), outcome.choices))
                 continue
-            self.covered |= outcome.covered
             moved = self._number(outcome.local) - local_number
             changes = tuple(
                 (cell, value)
@@ -322,7 +387,10 @@ class Search:
                 if before is not value and before != value
             )
             steps.append((moved << shift, changes, outcome.choices))
-        return _Effects(tuple(steps), self._want(state, thread, shared, local))
+        stops = self._transactions is not None and bool(
+            steps and self._transactions.stopping(shared, local, thread)
+        )
+        return _Effects(tuple(steps), self._want(state, thread, shared, local), stops)
 
     def _want(self, state: Packed, thread: int, shared: Shared, local: Local) -> int:
         """Judge the lock that the thread is about to take; who is in its way, as bits."""
@@ -395,7 +463,21 @@ class Search:
         finished = self.semantics.finished(self.unpack(state))
         if wait_forever(waits, finished) or (idle == self._all and finished != self._all):
             self._deadlock = False
-            self._hit(DEADLOCK, state, None)
+            stopped = self._transactions is not None
+            self.hits.setdefault(DEADLOCK, Hit(state, None, stopped))
+
+    def _judge_contention(self, state: Packed) -> None:
+        """Two threads that are about to take the same lock, not both shared: one of them would wait."""
+        wants = [
+            want
+            for mask, known in zip(self._mask, self._wants, strict=True)
+            if (want := known.get(state & mask)) is not None
+        ]
+        for one, other in combinations(wants, 2):
+            if one.cell == other.cell and (one.mode, other.mode) != (Mode.SHARED, Mode.SHARED):
+                class_ = self.semantics.layout.lock_of[one.cell][0]
+                self.contended.add(class_)
+                self._uncontended.discard(class_)
 
     def _hit(self, property_: str, state: Packed, move: Move | None) -> None:
         self.hits.setdefault(property_, Hit(state, move))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pvcheck.model.model import Fault
 from pvcheck.model.trace import TraceStep
 from pvcheck.model.verdict import Verdict
 from pvcheck.source import Span
@@ -57,3 +58,5 @@ class Result:
     coverage: Coverage
     lock_edges: tuple[LockEdge, ...]
     interrupted: bool
+    fault: Fault | None = None
+    """Some run ended in it, asked for or not; what would have come behind is not known."""

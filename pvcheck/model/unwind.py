@@ -10,11 +10,15 @@ from pvcheck.model.runtime import Note
 from pvcheck.model.semantics import Outcome, Semantics, State, after
 from pvcheck.model.symmetry import Group, Renaming, comparable
 from pvcheck.model.trace import Move
+from pvcheck.model.transactions import Transactions
 from pvcheck.model.types import Type
+
+Stepper = Semantics | Transactions
+"""Whose steps a run is made of."""
 
 
 def through(
-    semantics: Semantics,
+    semantics: Stepper,
     group: Group,
     states: Sequence[State],
     canonical: Callable[[State], State] | None = None,
@@ -55,7 +59,7 @@ class Taken:
 
 
 def unwound(
-    semantics: Semantics, group: Group | None, steps: Sequence[Taken]
+    semantics: Stepper, group: Group | None, steps: Sequence[Taken]
 ) -> tuple[list[Move], Renaming | None]:
     """The moves of a real run from the initial state whose states these steps pass, renamed; and what
     takes the last representative to the real state.
@@ -87,6 +91,14 @@ def unwound(
     return moves, back
 
 
+def reached(semantics: Semantics, moves: Sequence[Move]) -> State:
+    """The state after a run; before the last move, if that ends in a fault."""
+    state = semantics.initial
+    for move in moves:
+        state = after(state, move.thread, _run(semantics, state, move)[0]) or state
+    return state
+
+
 Edge = tuple[str, str, str]
 """Lock classes, held and taken, and inside a class the direction."""
 
@@ -96,9 +108,7 @@ def renamed_edges(
 ) -> Iterator[tuple[Edge, tuple[list[Move], int]]]:
     """The edges inside a class to the lock that the thread is about to take after the run, as they are in
     states that are left out; each with such a run and its thread."""
-    state = semantics.initial
-    for move in moves:
-        state = after(state, move.thread, _run(semantics, state, move)[0]) or state
+    state = reached(semantics, moves)
     want = semantics.want(state[0], state[1][thread], thread)
     assert want is not None, "the thread is about to take a lock"
     lock_of = semantics.layout.lock_of
@@ -112,7 +122,7 @@ def renamed_edges(
                 yield (class_, class_, direction), run
 
 
-def rename(semantics: Semantics, renaming: Renaming, moves: Sequence[Move]) -> list[Move]:
+def rename(semantics: Stepper, renaming: Renaming, moves: Sequence[Move]) -> list[Move]:
     """The moves of the run in which everything is renamed; the initial state stays as it is.
 
     A last move that ends in a fault becomes one that ends in the same fault.
@@ -133,7 +143,7 @@ def rename(semantics: Semantics, renaming: Renaming, moves: Sequence[Move]) -> l
 
 
 def _choices(
-    semantics: Semantics, state: State, thread: int, wanted: State | None, like: Outcome
+    semantics: Stepper, state: State, thread: int, wanted: State | None, like: Outcome
 ) -> tuple[int, ...]:
     """Those by which the thread's step leads to ``wanted``, or to the same fault as ``like``."""
     choices = next(
@@ -171,7 +181,7 @@ def _picks(semantics: Semantics, moves: Sequence[Move]) -> Iterator[tuple[Type, 
         state = after(state, move.thread, outcome) or state
 
 
-def _run(semantics: Semantics, state: State, move: Move) -> tuple[Outcome, list[Note]]:
+def _run(semantics: Stepper, state: State, move: Move) -> tuple[Outcome, list[Note]]:
     result = semantics.run(state[0], state[1][move.thread], move.thread, move.choices)
     assert result is not None, "the moves are a run"
     return result

@@ -24,12 +24,14 @@ from pvcheck.engines.native.generate import generate
 from pvcheck.engines.native.library import Hit, Library
 from pvcheck.model import replay
 from pvcheck.model.instance import Instance
-from pvcheck.model.model import Fault
+from pvcheck.model.model import DEADLOCK, Fault
+from pvcheck.model.reduction import UNREDUCED, Reduction
 from pvcheck.model.result import LockEdge, Result, Statistics
 from pvcheck.model.semantics import Semantics
-from pvcheck.model.symmetry import Group, Renaming
+from pvcheck.model.symmetry import Renaming
 from pvcheck.model.trace import Move
-from pvcheck.model.unwind import Taken, renamed_edges, unwound
+from pvcheck.model.transactions import Transactions
+from pvcheck.model.unwind import Taken, reached, renamed_edges, tidy, unwound
 from pvcheck.model.verdict import Verdict, Violated
 
 POLL = 0.05
@@ -63,7 +65,7 @@ class NativeEngine:
         progress: Progress,
         *,
         stop_when_violated: Collection[str] = (),
-        group: Group | None = None,
+        reduction: Reduction = UNREDUCED,
     ) -> Result:
         """As ``Engine.check``.
 
@@ -71,7 +73,7 @@ class NativeEngine:
             Unsupported: the instance cannot be represented.
             NoCompiler: the compiler fails.
         """
-        compiled = Compiled(instance, self.compiler, group)
+        compiled = Compiled(instance, self.compiler, reduction)
         try:
             return compiled.check(
                 properties,
@@ -94,12 +96,12 @@ class Compiled:
         NoCompiler: the compiler does not start.
     """
 
-    def __init__(self, instance: Instance, compiler: Compiler, group: Group | None) -> None:
-        self._group = group
+    def __init__(self, instance: Instance, compiler: Compiler, reduction: Reduction) -> None:
+        self._reduction = reduction
         self._semantics = Semantics(instance)
         if self._semantics.initial_fault is not None:
             raise Unsupported("an initial state that does not come about")
-        self._generated = generate(self._semantics, group)
+        self._generated = generate(self._semantics, reduction)
         g = self._generated
         self._compilation = Compilation(g.header, g.steps, g.main, compiler)
 
@@ -137,7 +139,7 @@ class Compiled:
             library,
             properties,
             limits,
-            group=self._group,
+            reduction=self._reduction,
             meter=meter,
             saving=saving,
         )
@@ -209,11 +211,14 @@ class _Check:
         properties: Collection[str],
         limits: Limits,
         *,
-        group: Group | None,
+        reduction: Reduction,
         meter: Meter,
         saving: _Saving | None,
     ) -> None:
-        self._group = group
+        self._group = reduction.group
+        self._transactions = (
+            None if reduction.movers is None else Transactions(semantics, reduction.movers)
+        )
         self._saving = saving
         self._semantics = semantics
         self._library = library
@@ -261,12 +266,14 @@ class _Check:
             ),
             lock_edges=self._lock_edges(edges),
             interrupted=self._interrupted,
+            fault=fault,
         )
 
     def _run(self, workers: int, stop: Collection[str]) -> Any:
         run = self._library.run_type()
         run.workers = workers
         run.symmetry = self._group is not None
+        run.transactions = self._transactions is not None
         run.most_states = self._limits.states or 2**63
         run.most_depth = 2**63 if self._limits.depth is None else self._limits.depth
         run.most_bytes = self._limits.bytes or _memory()
@@ -351,7 +358,7 @@ class _Check:
         try:
             return (
                 {
-                    name: self._path(search, hit, last=hit.thread >= 0)[0]
+                    name: self._violation(name, search, hit)
                     for name, hit in zip(self._library.properties, again.hits, strict=True)
                     if hit.depth >= 0
                 },
@@ -365,6 +372,16 @@ class _Check:
         finally:
             self._library.free(search)
 
+    def _violation(self, name: str, search: int | None, hit: Hit) -> list[Move]:
+        moves, _ = self._path(search, hit, last=hit.thread >= 0)
+        if name == DEADLOCK and self._transactions is not None:
+            state = reached(self._semantics, moves)
+            if not self._semantics.deadlocked(state):
+                # Some threads have yet to come to wait, without consequence to others.
+                for thread, local in enumerate(state[1]):
+                    moves += self._transactions.stopping(state[0], local, thread) or ()
+        return moves if self._group is None else tidy(self._semantics, self._group, moves)
+
     def _path(
         self, search: int | None, hit: Hit, *, last: bool
     ) -> tuple[list[Move], Renaming | None]:
@@ -376,7 +393,9 @@ class _Check:
             parent = self._library.parent(search, depth, at)
             steps.append(Taken(parent.thread, parent.outcome, parent.renaming))
             at = parent.at
-        return unwound(self._semantics, self._group, steps[::-1])
+        stepper = self._transactions or self._semantics
+        moves, back = unwound(stepper, self._group, steps[::-1])
+        return (moves if self._transactions is None else self._transactions.ordinary(moves)), back
 
     def _lock_edges(self, runs: dict[int, tuple[list[Move], int]]) -> tuple[LockEdge, ...]:
         names = self._library.generated.edges

@@ -12,13 +12,15 @@ from pvcheck.engines.native.state import StateLayout
 from pvcheck.engines.native.steps import Items, Steps
 from pvcheck.engines.native.text import comment, table
 from pvcheck.engines.native.values import wide
-from pvcheck.model.code import Lock, LockAction, Reached
+from pvcheck.model.code import Lock, Mode
 from pvcheck.model.compile_model import judged, premise
+from pvcheck.model.compiled import first_of, may_wait
 from pvcheck.model.expr import TRUE, Bound, Domain, Expr
 from pvcheck.model.model import Guard, Location, ThreadFamily, Variable
 from pvcheck.model.program import Covered
+from pvcheck.model.reduction import Reduction
 from pvcheck.model.semantics import Semantics
-from pvcheck.model.symmetry import Group
+from pvcheck.model.transactions import MOST_STEPS, Kind, Mover
 
 MOST_ITEMS = 60_000
 MOST_LOCATIONS = 60_000
@@ -43,19 +45,20 @@ class Generated:
     threads: int
 
 
-def generate(semantics: Semantics, group: Group | None) -> Generated:
-    """The C of the instance. ``group``: symmetries by which states may be reduced.
+def generate(semantics: Semantics, reduction: Reduction) -> Generated:
+    """The C of the instance, with what it takes to reduce the search.
 
     Raises:
         Unsupported: it cannot be done in C of this kind.
     """
-    return _Generator(semantics, group).generated()
+    return _Generator(semantics, reduction).generated()
 
 
 class _Generator:
-    def __init__(self, semantics: Semantics, group: Group | None) -> None:
+    def __init__(self, semantics: Semantics, reduction: Reduction) -> None:
         self.semantics = semantics
-        self.group = group
+        self.group = reduction.group
+        self.movers = reduction.movers
         self.instance = semantics.instance
         self.model = semantics.model
         self.layout = semantics.layout
@@ -89,6 +92,7 @@ class _Generator:
             invariants,
             Renamings(self.state, self.group).text() if self.group else "#define RENAMINGS 1",
             self._tables(steps),
+            self._transactions(),
             edge_table,
             self._first(),
             '#include "search.c"\n',
@@ -214,8 +218,8 @@ class _Generator:
         steps = Steps(self.state, family, self.items)
         text = steps.step(f"step_{number}_{location.number}", location.live, location.code)
         texts = [f"/* {self._where(location)} */\n{text}"]
-        first = next((i for i in location.code if not isinstance(i, Reached)), None)
-        if isinstance(first, Lock) and first.action in (LockAction.ACQUIRE, LockAction.UPGRADE):
+        first = first_of(location.code)
+        if isinstance(first, Lock) and may_wait(first):
             wanted = Steps(self.state, family, self.items)
             texts.append(wanted.wanted(f"wanted_{number}_{location.number}", location.live, first))
         return texts, steps.targets
@@ -236,6 +240,37 @@ class _Generator:
                 table("int", "THREAD_STEP", (self.bases[f.name] for f, _ in threads)),
                 table("u64", "THREAD_ELEMENT", (element or 0 for _, element in threads)),
                 table("int", "THREAD_SNAPSHOTS", self.layout.snapshot_start),
+            ]
+        )
+
+    def _transactions(self) -> str:
+        """How each step moves; without transactions all stop."""
+        classes = list(self.layout.locks)
+
+        def number(class_: str | None) -> int:
+            return 0 if class_ is None else 1 + classes.index(class_)
+
+        stop = Mover(Kind.STOP, True)
+        moving = [
+            stop if self.movers is None else self.movers[family.name][location.number]
+            for family in self.model.threads
+            for location in family.locations
+        ]
+        first = [
+            first_of(location.code)
+            for family in self.model.threads
+            for location in family.locations
+        ]
+        shared = (isinstance(i, Lock) and i.mode is Mode.SHARED for i in first)
+        return "\n".join(
+            [
+                f"enum {{ {', '.join(f'{kind.name} = {kind.value}' for kind in Kind)} }};",
+                f"#define MOST_STEPS {MOST_STEPS}",
+                table("u8", "STEP_KIND", (mover.kind for mover in moving)),
+                table("u8", "STEP_COMMITS", (mover.commits for mover in moving)),
+                table("u16", "STEP_TAKES", (number(mover.takes) for mover in moving)),
+                table("u16", "STEP_RELEASES", (number(mover.releases) for mover in moving)),
+                table("u8", "STEP_SHARES", shared),
             ]
         )
 

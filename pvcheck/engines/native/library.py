@@ -61,6 +61,7 @@ class Library:
                 ("workers", ctypes.c_uint32),
                 ("record", ctypes.c_uint32),
                 ("symmetry", ctypes.c_uint32),
+                ("transactions", ctypes.c_uint32),
                 ("most_states", ctypes.c_uint64),
                 ("most_depth", ctypes.c_uint64),
                 ("most_bytes", ctypes.c_uint64),

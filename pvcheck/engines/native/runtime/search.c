@@ -223,8 +223,8 @@ static void judge_shared(Worker *wk, const u64 *now, const u64 *before, u64 at, 
     }
 }
 
-/* Judge the lock that a thread is about to take in the state whose shared part is `row`. */
-static void judge_lock(Worker *wk, const u64 *row, int step, u64 at)
+/* Judge the lock that a thread is about to take in the state whose shared part is `row`; its cell, or -1. */
+static int judge_lock(Worker *wk, const u64 *row, int step, u64 at)
 {
     X *x = &wk->x;
     memcpy(x->w, row, sizeof x->w);
@@ -232,22 +232,23 @@ static void judge_lock(Worker *wk, const u64 *row, int step, u64 at)
     int cell = STEP_WANTED[step](x);
     x->fault = x->late = 0;
     if (cell < 0)
-        return;
+        return -1;
     u32 who = 1 + (u32)cell * THREADS + (u32)x->thread;
 #if LOCK_WORDS == 1
     struct Seen *seen = &wk->seen[(scramble((row[0] & LOCK_MASK) ^ (u64)who << 48)) & 1023];
     if (!wk->search->judging && seen->who == who && seen->locks == (row[0] & LOCK_MASK))
-        return;
+        return cell;
     *seen = (struct Seen){row[0] & LOCK_MASK, who};
 #endif
     lockset others = held_by(row, x->thread) & ~((lockset)1 << cell);
     if (others & ~MAY_PRECEDE[cell] && wk->search->run->asked[LOCK_ORDER])
         hit(&wk->hits[LOCK_ORDER], wk->search->depth, at, -1, 0);
     if (wk->search->judging)
-        return;
+        return cell;
     for (int k = 0; k < LOCK_CELLS; ++k)
         if (others >> k & 1)
             hit(&wk->edges[LOCK_EDGE[k * LOCK_CELLS + cell]], wk->search->depth, at, x->thread, (u32)cell);
+    return cell;
 }
 
 /* Whether some waiting thread is on a cycle of waits, or on a way to a finished one. */
@@ -406,75 +407,156 @@ static void give_up(Worker *wk)
     wk->search->over = 1;
 }
 
+/* Whether a transaction goes on with a step. */
+static inline int goes_on(int step, int committed, int taken)
+{
+    switch (STEP_KIND[step]) {
+    case STOP:
+        return 0;
+    case AWAIT:
+        return !committed && !taken;
+    case NON:
+        return !committed;
+    default:
+        return !STEP_RELEASES[step] || STEP_RELEASES[step] != taken;
+    }
+}
+
+/* A step of thread x->thread from where x->l is, and those that are taken as one with it; in `steps`, how many were. */
+static int take_steps(const Search *s, X *x, int step, int *steps)
+{
+    int committed = 0, taken = 0;
+    for (*steps = 0;;) {
+        int end = STEPS[step](x);
+        if (end != DONE)
+            return end;
+        settle(x, !s->judging);
+        if (++*steps == MOST_STEPS || !s->run->transactions)
+            return DONE;
+        committed |= STEP_COMMITS[step];
+        taken = taken ? taken : STEP_TAKES[step];
+        int location = (int)(x->n[0] & 0xffff) - 2;
+        if (location < 0)
+            return DONE;
+        step = THREAD_STEP[x->thread] + location;
+        if (!goes_on(step, committed, taken))
+            return DONE;
+        memcpy(x->between, x->n, sizeof x->between);
+        x->l = x->between;
+    }
+}
+
+/* What the threads of a state can do. */
+typedef struct Standing {
+    u64 idle;     /* they have no step */
+    u64 stopping; /* they can come to wait, for no lock, without consequence */
+    u64 waiting;  /* they wait for a lock */
+    u64 awaited;  /* who is in the way of those */
+    u64 finished;
+    u64 way[THREADS]; /* of those that wait */
+    int wanted[THREADS]; /* the lock that each is about to take, or -1 */
+    int shares[THREADS]; /* whether with others */
+} Standing;
+
+/* Take every step of a thread; 0 if the search has to be given up. */
+static int expand_thread(Worker *wk, const Entry *e, const u64 *row, const u32 *locals, u64 at, Standing *all)
+{
+    Search *s = wk->search;
+    X *x = &wk->x;
+    int t = x->thread;
+    u64 bit = 1ULL << t, who = 0;
+    const u64 *local = s->local.rows + (size_t)locals[t] * LOCAL_WORDS;
+    int location = (int)(local[0] & 0xffff) - 2;
+    u32 outcomes = 0;
+    all->wanted[t] = -1;
+    if (location < 0) {
+        all->idle |= bit;
+        all->finished |= location == -1 ? bit : 0;
+        return 1;
+    }
+    int step = THREAD_STEP[t] + location;
+    x->me = THREAD_ELEMENT[t];
+    x->first = THREAD_SNAPSHOTS[t];
+    x->l = local;
+    if (STEP_WANTED[step]) {
+        all->wanted[t] = judge_lock(wk, row, step, at);
+        all->shares[t] = STEP_SHARES[step];
+    }
+    x->count = 0;
+    do {
+        int steps;
+        memcpy(x->w, row, sizeof x->w);
+        x->l = local;
+        x->taken = x->fault = x->late = 0;
+        x->way = 0;
+        int end = take_steps(s, x, step, &steps);
+        if (x->broken || end == UNSUPPORTED) {
+            give_up(wk);
+            return 0;
+        }
+        if (end != DONE)
+            settle(x, 0);
+        if (end == BLOCKED) {
+            who = x->way;
+            all->stopping |= steps ? bit : 0;
+            continue;
+        }
+        if (end == DONE && !s->judging)
+            met(wk, e, row, locals, at, outcomes);
+        if (end == FAULT && !s->judging) {
+            wk->first_fault = wk->first_fault ? wk->first_fault : (u32)x->fault;
+            if (s->run->asked[FIRST_FAULT - 1 + x->fault])
+                hit(&wk->hits[FIRST_FAULT - 1 + x->fault], s->depth, at, t, outcomes);
+        }
+        ++outcomes;
+    } while (advance(x));
+    wk->transitions += s->judging ? 0 : outcomes;
+    if (!outcomes) {
+        all->idle |= bit;
+        if (who) {
+            all->waiting |= bit;
+            all->way[t] = who;
+            all->awaited |= who;
+            if (!s->judging)
+                wk->contended[CLASS_OF[x->wait_cell]] = 1;
+        }
+    }
+    return 1;
+}
+
+/* Two threads that are about to take the same lock, not both shared: one of them would wait. A transaction may
+ * release a lock before the other is seen waiting. */
+static void judge_contention(Worker *wk, const Standing *all)
+{
+    for (int t = 0; t < THREADS; ++t)
+        for (int u = t + 1; u < THREADS; ++u)
+            if (all->wanted[t] >= 0 && all->wanted[t] == all->wanted[u] && !(all->shares[t] && all->shares[u]))
+                wk->contended[CLASS_OF[all->wanted[t]]] = 1;
+}
+
 /* Take every step from a state; judge it. */
 static void expand(Worker *wk, const Entry *entry, u64 at)
 {
     Search *s = wk->search;
-    X *x = &wk->x;
-    /* Growth moves no rows. */
+    /* Growth moves no rows, but what is appended may move the entries. */
     const Entry e = *entry;
     const u64 *row = s->shared.rows + (size_t)e.part[0] * WORDS;
     u32 locals[2 * TUPLE_WORDS];
+    Standing all = {0};
     if (TUPLES)
         memcpy(locals, s->tuple.rows + (size_t)e.part[1] * TUPLE_WORDS, sizeof locals);
     else
         memcpy(locals, e.part + 1, THREADS * sizeof *locals);
-    u64 idle = 0, waiting = 0, awaited = 0, finished = 0, way[THREADS];
     for (int t = 0; t < THREADS; ++t) {
-        x->l = s->local.rows + (size_t)locals[t] * LOCAL_WORDS;
-        int location = (int)(x->l[0] & 0xffff) - 2;
-        if (location < 0) {
-            idle |= 1ULL << t;
-            finished |= location == -1 ? 1ULL << t : 0;
-            continue;
-        }
-        int step = THREAD_STEP[t] + location;
-        x->thread = t;
-        x->me = THREAD_ELEMENT[t];
-        x->first = THREAD_SNAPSHOTS[t];
-        if (STEP_WANTED[step])
-            judge_lock(wk, row, step, at);
-        u32 outcomes = 0;
-        u64 who = 0;
-        x->count = 0;
-        do {
-            memcpy(x->w, row, sizeof x->w);
-            x->taken = x->fault = x->late = 0;
-            x->way = 0;
-            int end = STEPS[step](x);
-            if (x->broken || end == UNSUPPORTED) {
-                give_up(wk);
-                return;
-            }
-            settle(x, end == DONE && !s->judging);
-            who = x->way;
-            if (end == BLOCKED)
-                continue;
-            if (!s->judging) {
-                if (end == DONE)
-                    met(wk, &e, row, locals, at, outcomes);
-                else {
-                    wk->first_fault = wk->first_fault ? wk->first_fault : (u32)x->fault;
-                    if (s->run->asked[FIRST_FAULT - 1 + x->fault])
-                        hit(&wk->hits[FIRST_FAULT - 1 + x->fault], s->depth, at, t, outcomes);
-                }
-            }
-            ++outcomes;
-        } while (advance(x));
-        wk->transitions += s->judging ? 0 : outcomes;
-        if (!outcomes) {
-            idle |= 1ULL << t;
-            if (who) {
-                waiting |= 1ULL << t;
-                way[t] = who;
-                awaited |= who;
-                if (!s->judging)
-                    wk->contended[CLASS_OF[x->wait_cell]] = 1;
-            }
-        }
+        wk->x.thread = t;
+        if (!expand_thread(wk, &e, row, locals, at, &all))
+            return;
     }
-    if (((awaited & idle) || idle == EVERYBODY) && s->run->asked[DEADLOCK] && wk->hits[DEADLOCK].depth < 0 &&
-        (waits_forever(way, waiting, finished) || (idle == EVERYBODY && finished != EVERYBODY)))
+    if (s->run->transactions && !s->judging)
+        judge_contention(wk, &all);
+    int nobody_moves = (all.idle | all.stopping) == EVERYBODY && all.finished != EVERYBODY;
+    if ((nobody_moves || all.awaited & all.idle) && s->run->asked[DEADLOCK] && wk->hits[DEADLOCK].depth < 0 &&
+        (nobody_moves || waits_forever(all.way, all.waiting, all.finished)))
         hit(&wk->hits[DEADLOCK], s->depth, at, -1, 0);
 }
 

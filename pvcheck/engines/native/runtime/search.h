@@ -56,6 +56,7 @@ typedef struct Run {
     u32 workers;
     u32 record;   /* keep all levels, and from where each state was met; one worker */
     u32 symmetry; /* of states that differ by a renaming only, visit one */
+    u32 transactions; /* take as many steps of a thread as one as can be */
     u64 most_states;
     u64 most_depth;
     u64 most_bytes;

@@ -31,6 +31,7 @@ typedef struct X {
     u64 w[WORDS];       /* the shared part, changed in place */
     u64 n[LOCAL_WORDS]; /* the local part after the step */
     const u64 *l;       /* the local part before it */
+    u64 between[LOCAL_WORDS]; /* the local part between two steps of a transaction */
     int thread;
     u64 me;    /* the thread's element of its sort */
     int first; /* its first snapshot cell */
