@@ -51,7 +51,7 @@ def run(
     stop = stop_early(job.expectation, job.properties)
     if fail_fast:
         stop |= frozenset(job.properties) - job.expectation.violated
-    semantics = Semantics(job.instance)
+    semantics = job.instance.semantics
     reduction = _reduction(semantics, limits) if reduce else UNREDUCED
     search = _Search(engine, job, progress, stop)
     result = search.check(limits, reduction)
@@ -208,6 +208,18 @@ def never_happened(runs: Sequence[Run]) -> tuple[str, ...]:
     )
 
 
+def some_lock_uncontended(runs: Sequence[Run]) -> bool:
+    """Whether of some lock class no run of its specification saw anybody wait."""
+    met: dict[str, set[str]] = {}
+    for made in runs:
+        met.setdefault(made.specification, set()).update(made.result.coverage.contended)
+    return any(
+        lock.name not in met[made.specification]
+        for made in runs
+        for lock in made.instance.model.locks
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Replay:
     mismatch: Mismatch | None
@@ -229,7 +241,7 @@ def replay(trace: Trace, specification: Path, root: Path | None = None) -> Repla
     settings = {n: str(v).lower() for n, v in trace.values if n not in computed}
     names = [trace.instance] if model.instances else []
     (instance,) = instances(model, names=names, settings=settings)
-    semantics = Semantics(instance)
+    semantics = instance.semantics
     changed = hash_of(model) != trace.hash
     if (instance_values(semantics), instance.only) != (trace.values, trace.only):
         return Replay(Mismatch(0, f"instance {instance.name} has other values now"), changed)

@@ -115,6 +115,7 @@ class _Session:
             args.engine, args.workers, console.note, options.checkpoints(args)
         )
         self._runs: list[tuple[Run, dict[str, Saved]]] = []
+        self._jobs: list[Job] = []
         self.statuses: list[ExitStatus] = []
 
     def prepare(self, spec: Path) -> tuple[Job, ...]:
@@ -127,6 +128,7 @@ class _Session:
 
     def verify(self, jobs: list[Job]) -> None:
         """Makes the runs and reports them, also when interrupted."""
+        self._jobs = jobs
         start = time.monotonic()
         try:
             for job in jobs:
@@ -140,19 +142,21 @@ class _Session:
         states = sum(run.result.statistics.states for run, _ in self._runs)
         self._console.note(f"{seconds:.1f} s, {rate(states, seconds)}")
 
-    def _run(self, job: Job) -> None:
+    def _made(self, job: Job, *, reduce: bool) -> Run:
         mutant = f" + {job.mutant}" if job.mutant is not None else ""
         phase = f"{job.instance.model.name}{mutant} {job.instance.name}"
-        limits = options.limits(self._args)
         with progress(self._console, phase) as shown:
-            made = pipeline.run(
+            return pipeline.run(
                 job,
-                limits,
+                options.limits(self._args),
                 shown,
                 engine=self._engine,
                 fail_fast=self._args.fail_fast,
-                reduce=self._args.reduce,
+                reduce=reduce,
             )
+
+    def _run(self, job: Job) -> None:
+        made = self._made(job, reduce=self._args.reduce)
         saved = {
             outcome.name: self._save(made, outcome)
             for outcome in made.outcomes
@@ -188,6 +192,9 @@ class _Session:
                     "note: vacuity was not judged: not everything was run to its end"
                 )
             return None
+        if self._args.reduce and pipeline.some_lock_uncontended(runs):
+            # Inside a transaction others may wait unseen: only a search of all states can tell.
+            runs = [self._made(job, reduce=False) for job in self._jobs]
         warnings = pipeline.never_happened(runs)
         if warnings and self._args.strict:
             self.statuses.append(ExitStatus.QUALITY)
@@ -197,7 +204,8 @@ class _Session:
         runs = [run for run, _ in self._runs]
         if self._args.format == "json":
             status = ExitStatus.worst(self.statuses)
-            self._console.out.write_data(run_json(self._runs, warnings, status))
+            document = run_json(self._runs, warnings, status, measured=not self._console.quiet)
+            self._console.out.write_data(document)
             return
         self._console.out.write("".join(f"warning: {warning}\n" for warning in warnings or ()))
         total = summary(outcome for run in runs for outcome in run.outcomes)

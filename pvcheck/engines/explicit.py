@@ -16,7 +16,6 @@ from pvcheck.model import replay
 from pvcheck.model.instance import Instance
 from pvcheck.model.reduction import UNREDUCED, Reduction
 from pvcheck.model.result import Coverage, LockEdge, Result, Statistics
-from pvcheck.model.semantics import Semantics
 from pvcheck.model.verdict import Verdict, Violated
 
 CHUNK = 1024
@@ -57,7 +56,7 @@ class ExplicitEngine:
         reduction: Reduction = UNREDUCED,
     ) -> Result:
         meter = Meter(limits, progress)
-        search = Search(Semantics(instance), properties, reduction)
+        search = Search(instance.semantics, properties, reduction)
         run = _Progress()
         with _no_collection():
             try:
@@ -74,6 +73,7 @@ class ExplicitEngine:
                 transitions=search.transitions,
                 depth=run.depth,
                 seconds=meter.seconds,
+                reductions=reduction.names,
             ),
             coverage=_coverage(search),
             lock_edges=_lock_edges(search),

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from pvcheck.model.model import Model, ThreadFamily
+
+if TYPE_CHECKING:
+    from pvcheck.model.semantics import Semantics
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,17 @@ class Instance:
             for family in self.model.threads
             for element in (range(self.sizes[family.sort.name]) if family.sort else (None,))
         )
+
+    @cached_property
+    def semantics(self) -> Semantics:
+        """What it does, compiled once for all who ask.
+
+        Raises:
+            TooLarge: see ``Semantics``.
+        """
+        from pvcheck.model.semantics import Semantics  # noqa: PLC0415 - it needs instances
+
+        return Semantics(self)
 
     def thread_name(self, number: int) -> str:
         family, element = self.threads[number]

@@ -18,6 +18,10 @@ class Statistics:
     """Steps from the initial state that were searched completely."""
     seconds: float
     """Wall-clock time."""
+    bytes_per_state: float | None = None
+    """Memory of the search over the number of states; ``None``: not known."""
+    reductions: tuple[str, ...] = ()
+    """How the search was reduced."""
 
 
 @dataclass(frozen=True, slots=True)

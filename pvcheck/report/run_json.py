@@ -1,4 +1,4 @@
-"""Runs of ``verify`` as JSON for programs. Same run, same bytes: no times, no paths of our own."""
+"""Runs of ``verify`` as JSON for programs. Unless measured, same run, same bytes; no paths of our own."""
 
 from __future__ import annotations
 
@@ -15,19 +15,26 @@ FORMAT = "pvcheck-verify-1"
 
 
 def run_json(
-    runs: Sequence[tuple[Run, Mapping[str, Saved]]], warnings: Sequence[str] | None, status: int
+    runs: Sequence[tuple[Run, Mapping[str, Saved]]],
+    warnings: Sequence[str] | None,
+    status: int,
+    *,
+    measured: bool,
 ) -> str:
-    """Everything that the text report says. ``warnings``: ``None`` where nothing was judged."""
+    """Everything that the text report says. ``warnings``: ``None`` where nothing was judged.
+
+    ``measured``: also what differs from run to run.
+    """
     document = {
         "format": FORMAT,
-        "runs": [_run(run, saved) for run, saved in runs],
+        "runs": [_run(run, saved, measured) for run, saved in runs],
         "vacuity": None if warnings is None else list(warnings),
         "status": status,
     }
     return json.dumps(document, indent=1) + "\n"
 
 
-def _run(run: Run, saved: Mapping[str, Saved]) -> dict[str, Any]:
+def _run(run: Run, saved: Mapping[str, Saved], measured: bool) -> dict[str, Any]:
     instance, statistics = run.instance, run.result.statistics
     return {
         "specification": run.specification,
@@ -39,6 +46,9 @@ def _run(run: Run, saved: Mapping[str, Saved]) -> dict[str, Any]:
         "states": statistics.states,
         "transitions": statistics.transitions,
         "depth": statistics.depth,
+        "reductions": list(statistics.reductions),
+        "seconds": round(statistics.seconds, 3) if measured else None,
+        "bytes_per_state": _rounded(statistics.bytes_per_state) if measured else None,
         "interrupted": run.result.interrupted,
         "properties": [_outcome(outcome, saved.get(outcome.name)) for outcome in run.outcomes],
         "lock_order": {
@@ -47,6 +57,10 @@ def _run(run: Run, saved: Mapping[str, Saved]) -> dict[str, Any]:
             "cycles": None if run.cycles is None else [_cycle(cycle) for cycle in run.cycles],
         },
     }
+
+
+def _rounded(number: float | None) -> float | None:
+    return None if number is None else round(number, 1)
 
 
 def _outcome(outcome: Outcome, saved: Saved | None) -> dict[str, Any]:

@@ -40,16 +40,18 @@ def run_text(run: Run, saved: Mapping[str, Saved], width: int = WIDTH) -> str:
 
 
 def header(run: Run) -> str:
-    """For example ``obm · small: 2 threads, 2 pages · explicit engine, 312 states``."""
+    """For example ``obm · small: 2 threads, 2 pages · explicit engine with symmetry, 312 states``."""
     instance = run.instance
     mutant = f" + {run.mutant}" if run.mutant is not None else ""
     sizes = ", ".join(_sizes(instance))
-    states = plural(run.result.statistics.states, "state")
+    statistics = run.result.statistics
+    states = plural(statistics.states, "state")
+    by = f" with {' and '.join(statistics.reductions)}" if statistics.reductions else ""
     end = ", interrupted" if run.result.interrupted else ""
     # Without any declared instance there is nothing to choose, and nothing to name.
     name = instance.name if instance.model.instances else ""
     what = ": ".join(part for part in (name, sizes) if part)
-    run_by = f"{run.engine} engine, {states}{end}"
+    run_by = f"{run.engine} engine{by}, {states}{end}"
     return " · ".join(p for p in (instance.model.name + mutant, what, run_by) if p)
 
 

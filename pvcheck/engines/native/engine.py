@@ -98,7 +98,7 @@ class Compiled:
 
     def __init__(self, instance: Instance, compiler: Compiler, reduction: Reduction) -> None:
         self._reduction = reduction
-        self._semantics = Semantics(instance)
+        self._semantics = instance.semantics
         if self._semantics.initial_fault is not None:
             raise Unsupported("an initial state that does not come about")
         self._generated = generate(self._semantics, reduction)
@@ -216,6 +216,7 @@ class _Check:
         saving: _Saving | None,
     ) -> None:
         self._group = reduction.group
+        self._reductions = reduction.names
         self._transactions = (
             None if reduction.movers is None else Transactions(semantics, reduction.movers)
         )
@@ -252,6 +253,8 @@ class _Check:
                 transitions=run.transitions,
                 depth=run.depth,
                 seconds=self._meter.seconds,
+                bytes_per_state=run.bytes / max(run.states, 1),
+                reductions=self._reductions,
             ),
             coverage=coverage_of(
                 [
