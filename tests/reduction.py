@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from systems import check
 
@@ -27,6 +28,13 @@ def essence(result: Result) -> tuple[object, ...]:
     }
     edges = [(e.before, e.after, e.direction) for e in result.lock_edges]
     return verdicts, result.coverage, edges, result.statistics.depth
+
+
+def words(result: Result) -> tuple[object, ...]:
+    """Verdicts in words; lock edges; coverage, but for locks that somebody waited for."""
+    edges = [(e.before, e.after, e.direction) for e in result.lock_edges]
+    coverage = replace(result.coverage, contended=frozenset())
+    return {n: type(v) for n, v in result.verdicts.items()}, edges, coverage
 
 
 def assert_same(instance: Instance, group: Group) -> tuple[Result, Result]:

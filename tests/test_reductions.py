@@ -9,10 +9,12 @@ from documents import Example, examples
 from reduction import assert_same, essence, group_of
 from test_specs import OBM, QUICK, SLOW, SLOW_AND_NOT_DEFAULT, SMALL, Silent
 
-from pvcheck import pipeline
 from pvcheck.engines.base import Limits
+from pvcheck.engines.explicit import ExplicitEngine
 from pvcheck.load import instances, load, model_of, mutants, read
+from pvcheck.model.reduction import UNREDUCED, Reduction
 from pvcheck.model.result import Result
+from pvcheck.report.outcome import stop_early
 from pvcheck.selection import Job, Selection, prepare
 
 TESTS = Path(__file__).parent
@@ -54,11 +56,22 @@ def compare(instance: str) -> None:
 
 
 def compare_job(job: Job) -> Result:
-    """The reduced result, of which every counterexample was followed without reduction."""
-    without = pipeline.run(job, Limits(), Silent(), reduce=False)
-    reduced = pipeline.run(job, Limits(), Silent())
-    assert essence(reduced.result) == essence(without.result)
-    return reduced.result
+    """The result up to symmetry."""
+    stop = stop_early(job.expectation, job.properties)
+
+    def search(reduction: Reduction) -> Result:
+        return ExplicitEngine().check(
+            job.instance,
+            job.properties,
+            Limits(),
+            Silent(),
+            stop_when_violated=stop,
+            reduction=reduction,
+        )
+
+    without, reduced = search(UNREDUCED), search(Reduction(group_of(job.instance)))
+    assert essence(reduced) == essence(without)
+    return reduced
 
 
 @pytest.mark.parametrize("instance", FEW)

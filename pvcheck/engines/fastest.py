@@ -1,4 +1,8 @@
-"""The native engine, with the interpreter at work until the compiler is done, and where there is none."""
+"""The interpreter for what is small, the native engine for the rest.
+
+Most instances of a gallery take the interpreter less time than the compiler. So the compiler is started
+when the interpreter was not done soon, and who is done first goes on alone.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,9 @@ from pvcheck.engines.native.engine import Compiled
 from pvcheck.model.instance import Instance
 from pvcheck.model.reduction import UNREDUCED, Reduction
 from pvcheck.model.result import Result
+
+SOON = 1.5
+"""Seconds that the interpreter has for itself: about what the compiler takes."""
 
 
 class _Ready(Exception):
@@ -62,7 +69,7 @@ class FastestEngine:
             try:
                 if not compiled.ready():
                     with suppress(_Ready):
-                        return interpret(limits, _Meanwhile(progress, compiled))
+                        return interpret(limits, _Meanwhile(progress, compiled, meter))
                 return compiled.check(
                     properties,
                     limits.after(meter.seconds),
@@ -83,8 +90,11 @@ class _Meanwhile:
 
     shown: Progress
     compiled: Compiled
+    meter: Meter
 
     def update(self, *, depth: int, states: int, transitions: int, frontier: int) -> None:
         self.shown.update(depth=depth, states=states, transitions=transitions, frontier=frontier)
+        if self.meter.seconds > SOON:
+            self.compiled.start()
         if self.compiled.ready():
             raise _Ready

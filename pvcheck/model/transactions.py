@@ -28,7 +28,7 @@ class Kind(enum.IntEnum):
     """How a step moves, if it is not the first of its transaction."""
 
     STOP = 0
-    """It may wait for a lock, or have no outcome: a transaction ends before it."""
+    """It may wait for a lock, or have no outcome or several: a transaction ends before it."""
     BOTH = 1
     """It could be taken earlier or later."""
     LEFT = 2

@@ -24,7 +24,6 @@ from pvcheck.model.expr import Ask, Changed, LockTest, Read, TakeSnapshot
 from pvcheck.model.model import Location
 from pvcheck.model.semantics import Semantics
 from pvcheck.model.transactions import Kind, Mover, Movers
-from pvcheck.model.types import Bool, Enum, Int, Sort
 from pvcheck.model.walk import depends_on_state, nodes
 from pvcheck.reduce.visibility import Visible, visible
 
@@ -70,7 +69,7 @@ class _Analysis:
             return Mover(Kind.STOP, not moves, takes=first.lock.lock if moves else None)
         if isinstance(first, Await) and self._fixed:
             return Mover(Kind.AWAIT, True)
-        if not self._fixed or any(map(_may_have_no_outcome, inside)):
+        if not self._fixed or any(map(_branches, inside)):
             return Mover(Kind.STOP, atomic or not self._fixed)
         if atomic:
             return Mover(Kind.NON, True)
@@ -111,13 +110,7 @@ def _observed(inside: list[Any]) -> Iterator[str]:
                 yield lock.lock
 
 
-def _may_have_no_outcome(node: Any) -> bool:
-    match node:
-        case Await() | Assume():
-            return True
-        case Pick(where=where, domain=domain):
-            always = isinstance(domain.type, Sort | Enum | Bool | Int) and domain.within is None
-            return where is not None or not always
-        case Choose(alternatives=alternatives):
-            return not alternatives
-    return False
+def _branches(node: Any) -> bool:
+    """Whether the step may have no outcome, or several: a loop of choices inside a transaction would have
+    exponentially many."""
+    return isinstance(node, Await | Assume | Pick | Choose)

@@ -12,14 +12,27 @@ from pvcheck.engines.explicit import ExplicitEngine
 from pvcheck.engines.native.compiler import find
 from pvcheck.engines.native.engine import NativeEngine
 from pvcheck.model.instance import Instance
+from pvcheck.model.reduction import UNREDUCED, Reduction
 from pvcheck.model.result import Result
 
 
-def result(engine: Engine, what: Instance, limits: Limits, stop: Collection[str]) -> Result:
-    """Everything but the time it took."""
-    properties = what.model.properties
-    found = engine.check(what, properties, limits, Watcher(), stop_when_violated=stop)
-    return replace(found, statistics=replace(found.statistics, seconds=0))
+def result(
+    engine: Engine,
+    what: Instance,
+    limits: Limits,
+    stop: Collection[str],
+    reduction: Reduction = UNREDUCED,
+) -> Result:
+    """Everything but the time and memory it took."""
+    found = engine.check(
+        what,
+        what.model.properties,
+        limits,
+        Watcher(),
+        stop_when_violated=stop,
+        reduction=reduction,
+    )
+    return replace(found, statistics=replace(found.statistics, seconds=0, bytes_per_state=None))
 
 
 def agreed(

@@ -16,12 +16,14 @@ from test_agreement import specifications
 from test_explicit import MUTEX, PETERSON, PHILOSOPHERS
 
 from pvcheck.diagnostics import SpecError
+from pvcheck.engines import fastest
 from pvcheck.engines.base import Limits
 from pvcheck.engines.fastest import FastestEngine
 from pvcheck.engines.native.compiler import Compiler, NoCompiler, find
 from pvcheck.engines.native.encoding import Unsupported
 from pvcheck.engines.native.engine import Compiled, NativeEngine
 from pvcheck.load import instances, load, mutants
+from pvcheck.model.reduction import UNREDUCED
 from pvcheck.model.verdict import Checked, Inconclusive
 from pvcheck.selection import Selection, prepare
 
@@ -186,7 +188,8 @@ def test_a_compiler_that_fails_is_named(broken: Compiler) -> None:
         NativeEngine(broken).check(instance(MUTEX, Thread=2), (), Limits(), Watcher())
 
 
-def test_the_interpreter_takes_over(broken: Compiler) -> None:
+def test_the_interpreter_takes_over(broken: Compiler, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fastest, "SOON", 0.0)
     notes: list[str] = []
     what = instance(COUNTERS, T=3)
 
@@ -210,20 +213,21 @@ def test_the_interpreter_is_done_before_a_slow_compiler(tmp_path: Path) -> None:
     assert found.statistics.states == 8
 
 
-def test_the_compiler_is_done_before_the_interpreter() -> None:
-    what = instance(COUNTERS, T=3)
+def test_the_compiler_is_done_before_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fastest, "SOON", 0.0)
+    what = instance(COUNTERS, T=4)
 
-    found = FastestEngine(find(), 1, pytest.fail).check(what, ("small",), Limits(), Watcher())
+    found = FastestEngine(find(), 2, pytest.fail).check(what, ("small",), Limits(), Watcher())
 
-    assert found.verdicts == {"small": Checked(51**3)}
+    assert found.verdicts == {"small": Checked(51**4)}
 
 
 def test_a_library_is_made_once() -> None:
-    compiled = Compiled(instance(MUTEX, Thread=2), find(), None)
+    compiled = Compiled(instance(MUTEX, Thread=2), find(), UNREDUCED)
     compiled.check((), Limits(), Watcher(), workers=1, stop=())
     compiled.close()
 
-    assert Compiled(instance(MUTEX, Thread=2), find(), None).ready()
+    assert Compiled(instance(MUTEX, Thread=2), find(), UNREDUCED).ready()
 
 
 def test_without_a_cache_nothing_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -65,12 +65,9 @@ def _compiler(command: tuple[str, ...]) -> Compiler:
 
 
 class Compilation:
-    """A library that is there already or being made; a temporary one where there is no cache.
+    """A library that is there already or can be made; a temporary one where there is no cache.
 
     The steps are compiled in as many files as there are processors, side by side.
-
-    Raises:
-        NoCompiler: the compiler does not start.
     """
 
     def __init__(self, header: str, steps: Sequence[str], main: str, compiler: Compiler) -> None:
@@ -83,15 +80,23 @@ class Compilation:
             directory = Path(self._temporary.name)
         key = _key("\0".join((header, *steps, main)), compiler)
         self._library = directory / f"{key}.so"
-        if not self._library.exists():
-            self._work = Path(tempfile.mkdtemp(prefix="making-", dir=directory))
-            (self._work / "model.h").write_text(header, encoding="ascii")
-            self._start([main, *_shares(steps)])
+        self._directory = directory
+        self._header = header
+        self._sources = [main, *_shares(steps)]
 
-    def _start(self, sources: Sequence[str]) -> None:
+    def start(self) -> None:
+        """Begin to make the library, if that is not done.
+
+        Raises:
+            NoCompiler: the compiler does not start.
+        """
+        if self._running or self._library.exists():
+            return
+        self._work = Path(tempfile.mkdtemp(prefix="making-", dir=self._directory))
+        (self._work / "model.h").write_text(self._header, encoding="ascii")
         self._objects: list[str] = []
         self._errors = (self._work / "errors").open("w+b")
-        for number, source in enumerate(sources):
+        for number, source in enumerate(self._sources):
             text, object_ = self._work / f"{number}.c", self._work / f"{number}.o"
             text.write_text(f'#include "model.h"\n\n{source}', encoding="ascii")
             self._objects.append(str(object_))
@@ -111,9 +116,11 @@ class Compilation:
             name = shlex.join(self._compiler.command)
             raise NoCompiler(f"{name} does not run: {error}") from error
 
-    def running(self) -> bool:
-        """Whether the compiler still works."""
-        return any(process.poll() is None for process in self._running)
+    def ready(self) -> bool:
+        """Whether there is nothing to wait for, or to start."""
+        if self._running:
+            return all(process.poll() is not None for process in self._running)
+        return self._library.exists()
 
     def library(self) -> Path:
         """The library, waited for.
@@ -121,6 +128,7 @@ class Compilation:
         Raises:
             NoCompiler: the compiler fails.
         """
+        self.start()
         if not self._running:
             return self._library
         made = str(self._work / "model.so")

@@ -89,11 +89,10 @@ class NativeEngine:
 
 
 class Compiled:
-    """An instance as a library, which may still be in the making.
+    """An instance as a library, which may be there, in the making, or not yet begun.
 
     Raises:
         Unsupported: the instance cannot be represented.
-        NoCompiler: the compiler does not start.
     """
 
     def __init__(self, instance: Instance, compiler: Compiler, reduction: Reduction) -> None:
@@ -106,8 +105,16 @@ class Compiled:
         self._compilation = Compilation(g.header, g.steps, g.main, compiler)
 
     def ready(self) -> bool:
-        """Whether nothing is to be waited for."""
-        return not self._compilation.running()
+        """Whether there is nothing to wait for, or to start."""
+        return self._compilation.ready()
+
+    def start(self) -> None:
+        """Begin to make the library, if that is not done.
+
+        Raises:
+            NoCompiler: the compiler does not start.
+        """
+        self._compilation.start()
 
     def check(
         self,
