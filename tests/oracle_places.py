@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any
 
 from oracle_typing import Typing
-from oracle_values import Value, within
+from oracle_values import Value, free_names, within
 
 from pvcheck.lang import ast
 
@@ -283,11 +283,7 @@ class Places(Typing):
     def uses(self, point: Point) -> tuple[set[Key], set[Key]]:
         """The locals that are read, and those that are set (after that), at a point."""
         s, known = point.statement, self.types[id(point.body)]
-        names = {
-            n.name.text
-            for n in within(tuple(self.read_by(point)))
-            if isinstance(n, ast.Reference) and n.name.text in known
-        }
+        names = free_names(tuple(self.read_by(point))) & known.keys()
         uses, sets = {self.variable(point, n) for n in names}, set()
         inner = point.depth + 1
         match s:

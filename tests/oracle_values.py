@@ -68,6 +68,26 @@ def within(node: object) -> Iterator[ast.Node]:
             yield from within(each)
 
 
+def free_names(node: object) -> set[str]:
+    """The names that expressions refer to, without those that they bind themselves."""
+    if isinstance(node, tuple):
+        return set[str]().union(*map(free_names, node))
+    if not isinstance(node, ast.Node):
+        return set()
+    if isinstance(node, ast.Reference):
+        return {node.name.text}
+    if isinstance(node, ast.Quantified):
+        # What a binder ranges over may refer to those before it.
+        names = free_names((node.where, node.body))
+        for binder in reversed(node.binders):
+            names = (names - {binder.name.text}) | free_names((binder.type, binder.within))
+        return names
+    if isinstance(node, ast.Comprehension):
+        names = free_names(node.where) - {node.binder.name.text}
+        return names | free_names((node.binder.type, node.binder.within))
+    return set[str]().union(*(free_names(getattr(node, f.name)) for f in fields(node)))
+
+
 class Types:
     """The declarations by name, and what types mean."""
 

@@ -30,8 +30,8 @@ def agreed(path: Path, *names: str, **settings: str) -> list[int]:
     specification = read(path)
     states = []
     for instance in instances(model_of(specification), names=names, settings=settings):
-        oracle = oracle_says(specification.tree, instance, limit=20_000)
-        tool = tool_says(instance, limit=20_000)
+        oracle = oracle_says(specification.tree, instance, limit=30_000)
+        tool = tool_says(instance, limit=30_000)
         assert tool.shortest == oracle.shortest
         assert tool.shared == oracle.shared
         assert tool.states == oracle.states

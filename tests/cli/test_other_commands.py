@@ -103,7 +103,9 @@ def test_terminals_without_unicode_get_something_else() -> None:
         check=True,
     )
 
-    assert made.stdout.startswith(b"good - two: 2 threads - explicit engine, 68 states\n")
+    assert made.stdout.startswith(
+        b"good - two: 2 threads - explicit engine with transactions and symmetry, 18\n"
+    )
 
 
 class Terminal(io.StringIO):

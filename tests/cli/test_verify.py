@@ -47,7 +47,7 @@ def test_what_is_printed(name: str, golden: Golden, capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize("name", ["good", "abba", "vacuous", "depth-limit"])
 def test_what_programs_read(name: str, golden: Golden, capsys: pytest.CaptureFixture[str]) -> None:
-    status = main(["verify", *RUNS[name], "--format", "json"])
+    status = main(["verify", *RUNS[name], "--format", "json", "--quiet"])
 
     text = capsys.readouterr().out
     assert json.loads(text)["status"] == status
@@ -197,6 +197,19 @@ def test_quiet_says_nothing_but_results(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().err.endswith("states/s\n")
 
 
+def test_programs_read_what_was_measured_too(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["verify", "specs/good.pv", "--instance", "three", "--format", "json"]
+    main([*command, "--engine", "native"])
+    (run,) = json.loads(capsys.readouterr().out)["runs"]
+
+    assert run["reductions"] == ["transactions", "symmetry"]
+    assert run["seconds"] > 0
+    assert run["bytes_per_state"] > 0
+    main([*command, "--no-reduce", "--quiet"])
+    (run,) = json.loads(capsys.readouterr().out)["runs"]
+    assert (run["states"], run["reductions"], run["seconds"]) == (630, [], None)
+
+
 def test_a_false_counterexample_is_an_internal_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -211,7 +224,7 @@ def test_a_false_counterexample_is_an_internal_error(
 
     monkeypatch.setattr(ExplicitEngine, "check", lie)
 
-    assert main(["verify", "specs/abba.pv", "--property", "deadlock"]) == 70
+    assert main(["verify", "specs/abba.pv", "--property", "deadlock", "--no-reduce"]) == 70
 
     captured = capsys.readouterr()
     assert "counterexample to deadlock does not replay: deadlock is not violated" in captured.err
@@ -232,7 +245,7 @@ def test_an_interrupted_run_reports_what_it_found(
 
     monkeypatch.setattr(verify, "progress", progress)
 
-    assert main(["verify", "specs/large.pv", "specs/good.pv"]) == 130
+    assert main(["verify", "specs/large.pv", "specs/good.pv", "--no-reduce"]) == 130
 
     out = capsys.readouterr().out
     assert out.startswith("large · many: 12 threads · explicit engine, ")
