@@ -115,17 +115,20 @@ class _Search:
         if (not lengths and reduced.fault is None) or reduced.interrupted:
             return reduced
         rest = limits.after(reduced.statistics.seconds)
+        stopped = not self.stop.isdisjoint(lengths)
         # A fault ends runs, and what would have come behind it depends on the order of steps.
-        if not self.stop.isdisjoint(lengths) or reduced.fault is not None:
+        if stopped or reduced.fault is not None:
             found = self.check(rest, UNREDUCED, again=True)
-            return found if _violated(found) >= lengths.keys() or not lengths else reduced
+            again = _violated(found)
+            enough = not self.stop.isdisjoint(again) if stopped else again >= lengths.keys()
+            return found if enough else reduced
         longest = max(lengths.values())
         depth = longest if rest.depth is None else min(rest.depth, longest)
         found = self.check(replace(rest, depth=depth), UNREDUCED, again=True)
-        again = {name: found.verdicts[name] for name in _violated(found)}
+        shorter = {name: found.verdicts[name] for name in _violated(found)}
         return replace(
             reduced,
-            verdicts={n: again.get(n, v) for n, v in reduced.verdicts.items()},
+            verdicts={n: shorter.get(n, v) for n, v in reduced.verdicts.items()},
             interrupted=found.interrupted,
         )
 
