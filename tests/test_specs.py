@@ -44,6 +44,8 @@ SLOW = {
     "no_memory_write": 350_023,
 }
 SLOW_AND_NOT_DEFAULT = {"reserve": 100_860}
+NATIVE = {"bench": 5_141_255}
+"""More than the interpreter should be asked for."""
 
 
 class Silent:
@@ -72,11 +74,28 @@ def test_large_instance_is_checked(instance: str, states: int) -> None:
     check(instance, states)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("instance", "states"), NATIVE.items())
+def test_instance_for_the_native_engine_is_checked(instance: str, states: int) -> None:
+    (job,) = prepare(OBM, Selection(instances=(instance,)))
+    engine = pipeline.choose_engine("native", workers=2)
+
+    made = pipeline.run(job, Limits(), Silent(), engine=engine, reduce=False)
+
+    assert set(made.result.verdicts.values()) == {Checked(states)}
+    assert made.result.statistics.bytes_per_state is not None
+    assert made.result.statistics.bytes_per_state <= 20
+
+
 def test_every_default_instance_is_in_the_tables() -> None:
     declared = load(OBM).instances
 
     assert {i.name for i in declared if i.default} == {*QUICK, *SLOW}
-    assert {i.name for i in declared if not i.default} == {*SMALL, *SLOW_AND_NOT_DEFAULT}
+    assert {i.name for i in declared if not i.default} == {
+        *SMALL,
+        *SLOW_AND_NOT_DEFAULT,
+        *NATIVE,
+    }
 
 
 def test_default_instances_start_every_operation() -> None:

@@ -36,6 +36,8 @@ WRITTEN = [
     if path.stem not in ("broken", "large")
 ]
 MOST_STATES = 3000
+GALLERY = [i for i in instances(load(OBM), all_instances=True) if i.name != "bench"]
+""""bench" would take the interpreter minutes."""
 
 COUNTERS = """
 system counters;
@@ -151,7 +153,7 @@ def test_all_mutants(mutant: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", instances(load(OBM), all_instances=True), ids=lambda i: i.name)
+@pytest.mark.parametrize("what", GALLERY, ids=lambda i: i.name)
 def test_instances_of_the_gallery(what: object) -> None:
     agreed(what, workers=2)  # type: ignore[arg-type]
 
