@@ -9,8 +9,8 @@ from pvcheck.model.trace import Trace
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """True in all reachable states of the instance: ``states`` were visited, all of them, or with
-    symmetries one of every orbit."""
+    """True in all reachable states of the instance: ``states`` were visited, all of them or as many as a
+    reduction leaves."""
 
     states: int
 

@@ -14,6 +14,7 @@ from systems import instance, model
 from test_agreement import specifications
 from test_explicit import MUTEX, PETERSON, PHILOSOPHERS
 
+from pvcheck.cli.main import main
 from pvcheck.diagnostics import SpecError
 from pvcheck.engines.base import Limits
 from pvcheck.engines.explicit import ExplicitEngine
@@ -302,3 +303,24 @@ def test_mutants(mutant: str) -> None:
 def test_all_mutants(mutant: str) -> None:
     for job in prepare(OBM, Selection(mutant=mutant)):
         same(job.instance)
+
+
+def test_a_lock_is_not_called_uncontended_before_all_states_were_searched(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who waits here comes while the holder is inside a transaction."""
+    text = """system unseen;
+    lock a: mutex; var y: 0..1 = 0 atomic;
+    thread p { acquire a; y = 1; release a; }
+    thread q { atomic { await y == 1; } acquire a; release a; }"""
+    spec = tmp_path / "unseen.pv"
+    spec.write_text(text)
+    what = instance(text)
+    reduction = Reduction(None, movers(what.semantics))
+
+    reduced = result(ExplicitEngine(), what, Limits(), (), reduction)
+    status = main(["verify", str(spec), "--strict"])
+
+    assert reduced.coverage.contended == frozenset()
+    assert status == 0
+    assert "contended" not in capsys.readouterr().out
