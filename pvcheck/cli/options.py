@@ -13,6 +13,8 @@ from pvcheck.engines.base import Limits
 if TYPE_CHECKING:
     from pvcheck.engines.native.checkpoint import Checkpoints
 
+MOST_WORKERS = 256
+"""As in the search core, runtime/search.h."""
 _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -52,8 +54,8 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--workers",
-        type=positive,
-        default=_processors(),
+        type=workers,
+        default=min(_processors(), MOST_WORKERS),
         metavar="N",
         help="threads of the native engine (default: the processors of this machine)",
     )
@@ -131,6 +133,13 @@ def positive(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
     return int(text)
+
+
+def workers(text: str) -> int:
+    number = positive(text)
+    if number > MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"there are at most {MOST_WORKERS} workers")
+    return number
 
 
 def duration(text: str) -> float:

@@ -14,6 +14,7 @@ from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.cli.failure import report
 from pvcheck.cli.progress import progress, rate
 from pvcheck.diagnostics import UsageError
+from pvcheck.engines.base import Engine
 from pvcheck.model.verdict import Inconclusive, Violated
 from pvcheck.report.outcome import Outcome, Run, Standing, summary
 from pvcheck.report.run_json import run_json
@@ -142,7 +143,7 @@ class _Session:
         states = sum(run.result.statistics.states for run, _ in self._runs)
         self._console.note(f"{seconds:.1f} s, {rate(states, seconds)}")
 
-    def _made(self, job: Job, *, reduce: bool) -> Run:
+    def _made(self, job: Job, engine: Engine, *, reduce: bool) -> Run:
         mutant = f" + {job.mutant}" if job.mutant is not None else ""
         phase = f"{job.instance.model.name}{mutant} {job.instance.name}"
         with progress(self._console, phase) as shown:
@@ -150,13 +151,13 @@ class _Session:
                 job,
                 options.limits(self._args),
                 shown,
-                engine=self._engine,
+                engine=engine,
                 fail_fast=self._args.fail_fast,
                 reduce=reduce,
             )
 
     def _run(self, job: Job) -> None:
-        made = self._made(job, reduce=self._args.reduce)
+        made = self._made(job, self._engine, reduce=self._args.reduce)
         saved = {
             outcome.name: self._save(made, outcome)
             for outcome in made.outcomes
@@ -194,7 +195,8 @@ class _Session:
             return None
         if self._args.reduce and pipeline.some_lock_uncontended(runs):
             # Inside a transaction others may wait unseen: only a search of all states can tell.
-            runs = [self._made(job, reduce=False) for job in self._jobs]
+            engine = self._engine.without_checkpoints()
+            runs = [self._made(job, engine, reduce=False) for job in self._jobs]
         warnings = pipeline.never_happened(runs)
         if warnings and self._args.strict:
             self.statuses.append(ExitStatus.QUALITY)

@@ -22,6 +22,7 @@ from pvcheck.model.model import DEADLOCK, LOCK_ORDER
 from pvcheck.model.reduction import UNREDUCED, Reduction
 from pvcheck.model.semantics import (
     Local,
+    Outcome,
     Semantics,
     Shared,
     State,
@@ -270,7 +271,8 @@ class Search:
         moves = self._path(hit.state) + ([] if hit.move is None else [hit.move])
         moves = self._ordinary(moves)
         if hit.stopped:
-            moves += self._stopping(moves)
+            assert self._transactions is not None, "only transactions end before they wait"
+            moves += self._transactions.stopping(unwind.reached(self.semantics, moves))
         return moves if self.group is None else unwind.tidy(self.semantics, self.group, moves)
 
     def path(self, state: Packed) -> list[Move]:
@@ -279,16 +281,6 @@ class Search:
 
     def _ordinary(self, moves: list[Move]) -> list[Move]:
         return moves if self._transactions is None else self._transactions.ordinary(moves)
-
-    def _stopping(self, moves: list[Move]) -> list[Move]:
-        """How the threads that can come to wait do so after a run."""
-        assert self._transactions is not None, "only transactions end before they wait"
-        shared, locals_ = unwind.reached(self.semantics, moves)
-        found = (
-            self._transactions.stopping(shared, local, thread)
-            for thread, local in enumerate(locals_)
-        )
-        return [move for steps in found for move in steps or ()]
 
     def _path(self, state: Packed) -> list[Move]:
         """The same, with transactions as moves."""
@@ -373,8 +365,8 @@ class Search:
         shift = self._shift[thread]
         local_number = self._local_number[local]
         steps: list[_Step] = []
-        for outcome in self._stepper.outcomes(shared, local, thread):
-            self.covered |= outcome.covered
+        outcomes, stops = self._outcomes(shared, local, thread)
+        for outcome in outcomes:
             if outcome.fault is not None:
                 self.fault = self.fault or outcome.fault
                 self._hit(outcome.fault.kind, state, Move(thread, outcome.choices))
@@ -387,10 +379,19 @@ class Search:
                 if before is not value and before != value
             )
             steps.append((moved << shift, changes, outcome.choices))
-        stops = self._transactions is not None and bool(
-            steps and self._transactions.stopping(shared, local, thread)
-        )
         return _Effects(tuple(steps), self._want(state, thread, shared, local), stops)
+
+    def _outcomes(self, shared: Shared, local: Local, thread: int) -> tuple[list[Outcome], bool]:
+        """What the thread can do, covered; and whether it can come to wait instead."""
+        if self._transactions is None:
+            outcomes = self.semantics.outcomes(shared, local, thread)
+            for outcome in outcomes:
+                self.covered |= outcome.covered
+            return outcomes, False
+        runs = list(self._transactions.runs(shared, local, thread))
+        for run in runs:
+            self.covered |= run.covered
+        return [r.outcome for r in runs if r.outcome is not None], any(r.stops for r in runs)
 
     def _want(self, state: Packed, thread: int, shared: Shared, local: Local) -> int:
         """Judge the lock that the thread is about to take; who is in its way, as bits."""

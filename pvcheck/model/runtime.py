@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pvcheck.model.model import Fault
@@ -75,6 +75,14 @@ class Choices:
 
     def note(self, *note: Any) -> None:
         self.notes.append(note)
+
+
+def every_choice() -> Iterator[Choices]:
+    """For each run of a step the numbers it chooses, by what the runs before took."""
+    choices = Choices()
+    yield choices
+    while choices.advance():
+        yield choices
 
 
 def fault_of(kind: Fault) -> Callable[[int, str], Any]:

@@ -19,7 +19,15 @@ from pvcheck.model.instance import Instance
 from pvcheck.model.layout import Layout
 from pvcheck.model.model import FINISHED, Fault, ThreadFamily
 from pvcheck.model.program import Covered, Program
-from pvcheck.model.runtime import Choices, Faulted, NoSuchChoice, Note, held, holds
+from pvcheck.model.runtime import (
+    Choices,
+    Faulted,
+    NoSuchChoice,
+    Note,
+    every_choice,
+    held,
+    holds,
+)
 from pvcheck.source import Span
 
 Shared = tuple[Any, ...]
@@ -106,14 +114,8 @@ class Semantics:
         if not at.chooses:
             only = self._run(step, shared, local, thread, None)
             return [] if only is None else [only]
-        choices = Choices()
-        result: list[Outcome] = []
-        while True:
-            outcome = self._run(step, shared, local, thread, choices)
-            if outcome is not None:
-                result.append(outcome)
-            if not choices.advance():
-                return result
+        runs = (self._run(step, shared, local, thread, choices) for choices in every_choice())
+        return [outcome for outcome in runs if outcome is not None]
 
     def successors(self, state: State) -> Iterator[tuple[int, Outcome, State | None]]:
         """Thread, outcome and next state (``None`` after a fault), for all that can happen."""

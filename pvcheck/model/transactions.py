@@ -14,9 +14,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pvcheck.model.model import ThreadFamily
-from pvcheck.model.runtime import Choices, NoSuchChoice, Note
+from pvcheck.model.runtime import Choices, every_choice
 from pvcheck.model.semantics import Local, Outcome, Semantics, Shared, State, after
 from pvcheck.model.trace import Move
 
@@ -56,6 +57,22 @@ Movers = Mapping[str, tuple[Mover, ...]]
 """Per thread family and location."""
 
 
+class Run(NamedTuple):
+    """One way a transaction can go."""
+
+    outcome: Outcome | None
+    """``None``: the thread comes to wait before the end."""
+    steps: list[Move]
+    """Ordinary ones, without one that waits."""
+    covered: int
+    """By these steps; see ``Semantics.items``."""
+
+    @property
+    def stops(self) -> bool:
+        """Whether the thread comes to wait, by steps of no consequence to others."""
+        return self.outcome is None and bool(self.steps)
+
+
 @dataclass(slots=True)
 class _Progress:
     """What of a transaction decides whether it goes on."""
@@ -86,18 +103,16 @@ class Transactions:
         self._movers = tuple(movers[family.name] for family, _ in semantics.instance.threads)
         self._cells: dict[tuple[str, int], frozenset[int]] = {}
 
+    def runs(self, shared: Shared, local: Local, thread: int) -> Iterator[Run]:
+        """Every run of the transaction that begins there, by choices, also those that end before it does."""
+        if local[0] >= 0:
+            for choices in every_choice():
+                yield self._run(shared, local, thread, choices)
+
     def outcomes(self, shared: Shared, local: Local, thread: int) -> list[Outcome]:
         """As ``Semantics.outcomes``, of the transaction that begins there."""
-        if local[0] < 0:
-            return []
-        choices = Choices()
-        result: list[Outcome] = []
-        while True:
-            outcome = self._run(shared, local, thread, choices, [])
-            if outcome is not None:
-                result.append(outcome)
-            if not choices.advance():
-                return result
+        runs = self.runs(shared, local, thread)
+        return [run.outcome for run in runs if run.outcome is not None]
 
     def successors(self, state: State) -> Iterator[tuple[int, Outcome, State | None]]:
         """As ``Semantics.successors``."""
@@ -106,44 +121,27 @@ class Transactions:
             for outcome in self.outcomes(shared, local, thread):
                 yield thread, outcome, after(state, thread, outcome)
 
-    def run(
-        self, shared: Shared, local: Local, thread: int, choices: tuple[int, ...]
-    ) -> tuple[Outcome, list[Note]] | None:
-        """As ``Semantics.run``."""
-        if local[0] < 0:
-            return None
-        given = Choices(choices)
-        try:
-            outcome = self._run(shared, local, thread, given, [])
-        except NoSuchChoice:
-            return None
-        if outcome is None or given.position != len(choices):
-            return None
-        return outcome, given.notes
-
     def ordinary(self, moves: list[Move]) -> list[Move]:
         """The steps of a run from the initial state, one by one."""
         steps: list[Move] = []
         state = self.initial
         for move in moves:
-            local = state[1][move.thread]
-            outcome = self._run(state[0], local, move.thread, Choices(move.choices), steps)
-            assert outcome is not None, "the moves are a run"
-            state = after(state, move.thread, outcome) or state
+            run = self._run(state[0], state[1][move.thread], move.thread, Choices(move.choices))
+            assert run.outcome is not None, "the moves are a run"
+            steps += run.steps
+            state = after(state, move.thread, run.outcome) or state
         return steps
 
-    def stopping(self, shared: Shared, local: Local, thread: int) -> list[Move] | None:
-        """Ordinary steps after which the thread waits, none of them of consequence to others; ``None``: there
-        are none such, or it waits where it is."""
-        if local[0] < 0:
-            return None
-        choices = Choices()
-        while True:
-            steps: list[Move] = []
-            if self._run(shared, local, thread, choices, steps) is None and steps:
-                return steps
-            if not choices.advance():
-                return None
+    def stopping(self, state: State) -> list[Move]:
+        """Ordinary steps after which every thread waits that can come to, each without consequence to the others."""
+        return [
+            move
+            for thread, local in enumerate(state[1])
+            for move in next(
+                (r.steps for r in self.runs(state[0], local, thread) if r.stops),
+                (),
+            )
+        ]
 
     def step_cells(self, local: Local, thread: int) -> tuple[int, ...]:
         """As ``Semantics.step_cells``, of all steps that the transaction may have."""
@@ -168,23 +166,22 @@ class Transactions:
             ]
         return frozenset(cells)
 
-    def _run(
-        self, shared: Shared, local: Local, thread: int, choices: Choices, steps: list[Move]
-    ) -> Outcome | None:
-        """One transaction; its steps are appended, without one that waits."""
+    def _run(self, shared: Shared, local: Local, thread: int, choices: Choices) -> Run:
         movers, progress = self._movers[thread], _Progress()
         mover = movers[local[0]]
         begun = shared, local
         covered = 0
+        steps: list[Move] = []
         for _ in range(MOST_STEPS):
             position = choices.position
             outcome = self.semantics.step(shared, local, thread, choices)
             if outcome is None:
-                return None
+                return Run(None, steps, covered)
             covered |= outcome.covered
             steps.append(Move(thread, tuple(choices.vector[position : choices.position])))
             if outcome.fault is not None:
-                return Outcome(tuple(choices.vector), *begun, covered, outcome.fault)
+                end = Outcome(tuple(choices.vector), *begun, covered, outcome.fault)
+                return Run(end, steps, covered)
             shared, local = outcome.shared, outcome.local
             progress.committed |= mover.commits
             progress.taken = progress.taken or mover.takes
@@ -193,4 +190,5 @@ class Transactions:
             mover = movers[local[0]]
             if not progress.goes_on(mover):
                 break
-        return Outcome(tuple(choices.vector), shared, local, covered, None)
+        end = Outcome(tuple(choices.vector), shared, local, covered, None)
+        return Run(end, steps, covered)

@@ -132,7 +132,7 @@ def rename(semantics: Stepper, renaming: Renaming, moves: Sequence[Move]) -> lis
     result: list[Move] = []
     state = now = semantics.initial
     for move in moves:
-        outcome, _ = _run(semantics, state, move)
+        outcome = _outcome(semantics, state, move)
         thread = renaming.threads[move.thread]
         reached = after(state, move.thread, outcome)
         wanted = None if reached is None else renaming.state(reached)
@@ -181,7 +181,12 @@ def _picks(semantics: Semantics, moves: Sequence[Move]) -> Iterator[tuple[Type, 
         state = after(state, move.thread, outcome) or state
 
 
-def _run(semantics: Stepper, state: State, move: Move) -> tuple[Outcome, list[Note]]:
+def _outcome(semantics: Stepper, state: State, move: Move) -> Outcome:
+    outcomes = semantics.outcomes(state[0], state[1][move.thread], move.thread)
+    return next(outcome for outcome in outcomes if outcome.choices == move.choices)
+
+
+def _run(semantics: Semantics, state: State, move: Move) -> tuple[Outcome, list[Note]]:
     result = semantics.run(state[0], state[1][move.thread], move.thread, move.choices)
     assert result is not None, "the moves are a run"
     return result

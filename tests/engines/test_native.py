@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from everything import EVERYTHING
@@ -15,6 +16,8 @@ from systems import Watcher, check, instance, model, violations
 from test_agreement import specifications
 from test_explicit import MUTEX, PETERSON, PHILOSOPHERS
 
+from pvcheck.cli.main import main
+from pvcheck.cli.options import MOST_WORKERS
 from pvcheck.diagnostics import SpecError
 from pvcheck.engines import fastest
 from pvcheck.engines.base import Limits
@@ -22,6 +25,7 @@ from pvcheck.engines.fastest import FastestEngine
 from pvcheck.engines.native.compiler import Compiler, NoCompiler, find
 from pvcheck.engines.native.encoding import Unsupported
 from pvcheck.engines.native.engine import Compiled, NativeEngine
+from pvcheck.engines.native.library import Library
 from pvcheck.load import instances, load, mutants
 from pvcheck.model.reduction import UNREDUCED
 from pvcheck.model.verdict import Checked, Inconclusive
@@ -252,3 +256,62 @@ def test_a_chosen_compiler_that_is_not_there(monkeypatch: pytest.MonkeyPatch) ->
 def test_no_text_of_the_specification_is_c(tmp_path: Path) -> None:
     text = MUTEX.replace("acquire m;", "acquire m; /* */ assert true; // */ #error \\\n")
     agreed(instance(text, Thread=2))
+
+
+# ---- what must not come out as checked --------------------------------------------------------------
+
+
+def test_a_number_without_a_code_in_an_invariant_is_not_passed_over() -> None:
+    text = """
+    system far; struct R { n: 0..2; }
+    var r: R = R(0) atomic; var a: 0..2 = 0 atomic;
+    thread t { a = 1; }
+    invariant i: r == R(a + 5);
+    """
+    assert "i" in violations(check(instance(text)))
+
+    with pytest.raises(Unsupported, match="a number without room"):
+        NativeEngine(find()).check(instance(text), ("i",), Limits(), Watcher())
+
+
+def test_more_choices_than_sixteen_bits_count() -> None:
+    text = """
+    system many; var a: 0..65999 = 0 atomic;
+    thread t { any n: 0..65999; a = n; }
+    invariant i: a < 65990;
+    """
+    limits = Limits(depth=2)
+    found = NativeEngine(find()).check(instance(text), ("i",), limits, Watcher())
+
+    assert violations(found) == {"i": 2}
+    assert found.statistics.states == 132_001
+
+
+def test_a_violation_that_cannot_be_shown_is_not_called_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = COUNTERS.replace("<= 50;", "<= 40;")
+    search = Library.search
+
+    def without_memory(self: Library, run: Any) -> int | None:
+        if run.record:
+            run.most_states = 1
+        return search(self, run)
+
+    monkeypatch.setattr(Library, "search", without_memory)
+    found = NativeEngine(find()).check(
+        instance(text, T=2), ("small", "lock-order", "race"), Limits(), Watcher()
+    )
+
+    assert found.verdicts["small"] == Inconclusive(
+        100, "out of memory for the runs to what was found"
+    )
+    assert isinstance(found.verdicts["lock-order"], Inconclusive)
+    assert found.verdicts["race"] == Checked(51**2)
+
+
+def test_the_workers_are_as_many_as_the_search_core_has_room_for() -> None:
+    core = (ROOT / "pvcheck/engines/native/runtime/search.h").read_text()
+
+    assert f"#define MOST_WORKERS {MOST_WORKERS}\n" in core
+    assert main(["verify", "none.pv", "--workers", str(MOST_WORKERS + 1)]) == 2

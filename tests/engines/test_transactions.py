@@ -146,6 +146,10 @@ CASES = {
         "invariant i: !(x == 1 && z[K(0)] == 1);",
         {"i"},
     ),
+    "what a thread does before it waits for good": (
+        "thread p { while true { choose { { any i: K; atomic { await y == 1; y = 1; } } or { y = 0; } } } }",
+        {"deadlock"},
+    ),
     "what a thread holds together": (
         "thread p[K] { acquire a; acquire b; release b; release a; }"
         "invariant i: holder(a) != none && holder(a) == holder(b) => false;",

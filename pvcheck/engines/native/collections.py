@@ -166,25 +166,30 @@ class Collections(Operands):
         declared = f"{self.declared(type_)} {name}"
         if domain.within is not None:
             return self._loop_within(declared, type_, domain.within, descending)
-        match domain.type:
-            case Sort() | Enum() | Bool():
-                size = 2 if isinstance(domain.type, Bool) else self.encoding.size(domain.type)
-                head = f"{declared} = 0; {name} < {size}; ++{name}"
-                if descending:
-                    head = f"{declared} = {size}; {name}-- > 0; "
-                return Loop(f"for ({head}) {{ ", "}")
-            case Int():
-                low, high = map(literal, self.encoding.bounds(domain.type))
-                head = f"{declared} = {low}; {name} <= {high}; ++{name}"
-                if descending:
-                    head = f"{declared} = {high}; {name} >= {low}; --{name}"
-                return Loop(f"for ({head}) {{ ", "}")
+        if (numbers := self.consecutive(domain)) is not None:
+            low, end = literal(numbers.start), literal(numbers.stop)
+            head = f"{declared} = {low}; {name} < {end}; ++{name}"
+            if descending:
+                head = f"{declared} = {end}; {name}-- > {low}; "
+            return Loop(f"for ({head}) {{ ", "}")
         k, table = self.name("k"), self.state.table(domain.type)
         count = len(self.encoding.all(domain.type))
         head = f"int {k} = 0; {k} < {count}; ++{k}"
         if descending:
             head = f"int {k} = {count}; {k}-- > 0; "
         return Loop(f"for ({head}) {{ {declared} = {table}[{k}]; ", "}")
+
+    def consecutive(self, domain: Domain) -> range | None:
+        """The values of a domain, if their C values are consecutive."""
+        match domain:
+            case Domain(Bool(), None):
+                return range(2)
+            case Domain(Sort() | Enum() as type_, None):
+                return range(self.encoding.size(type_))
+            case Domain(Int() as type_, None):
+                low, high = self.encoding.bounds(type_)
+                return range(low, high + 1)
+        return None
 
     def _loop_within(self, declared: str, type_: Type, within: Expr, descending: bool) -> Loop:
         of = within.type

@@ -24,7 +24,7 @@ from pvcheck.engines.native.generate import generate
 from pvcheck.engines.native.library import Hit, Library
 from pvcheck.model import replay
 from pvcheck.model.instance import Instance
-from pvcheck.model.model import DEADLOCK, Fault
+from pvcheck.model.model import DEADLOCK, LOCK_ORDER, Fault
 from pvcheck.model.reduction import UNREDUCED, Reduction
 from pvcheck.model.result import LockEdge, Result, Statistics
 from pvcheck.model.semantics import Semantics
@@ -32,7 +32,7 @@ from pvcheck.model.symmetry import Renaming
 from pvcheck.model.trace import Move
 from pvcheck.model.transactions import Transactions
 from pvcheck.model.unwind import Taken, reached, renamed_edges, tidy, unwound
-from pvcheck.model.verdict import Verdict, Violated
+from pvcheck.model.verdict import Inconclusive, Verdict, Violated
 
 POLL = 0.05
 """Seconds between looks at a search that runs."""
@@ -240,7 +240,7 @@ class _Check:
         if self._saving is not None:
             run.resume = self._saving.resume
         reason = self._search(run)
-        moves, edges = self._runs(run)
+        moves, edges, shown = self._runs(run)
         verdicts: dict[str, Verdict] = {}
         fault = FAULTS[run.first_fault - 1] if run.first_fault else None
         for name in self._semantics.model.properties:
@@ -249,6 +249,10 @@ class _Check:
             if name in moves:
                 trace = replay.trace_of(self._semantics, name, moves[name])
                 verdicts[name] = Violated(trace)
+            elif not shown and (name == LOCK_ORDER or name in self._hit(run)):
+                verdicts[name] = Inconclusive(
+                    run.depth, "out of memory for the runs to what was found"
+                )
             else:
                 fault_depth = run.fault_depth if run.fault_depth >= 0 else None
                 verdicts[name] = unviolated(run.states, run.depth, reason, fault, fault_depth)
@@ -342,24 +346,30 @@ class _Check:
             case native.STOPPED:
                 return halted
             case native.VIOLATION:
-                hit = [
-                    name
-                    for n, name in enumerate(self._library.properties)
-                    if run.stop[n] and run.hits[n].depth >= 0
-                ]
+                stop = zip(self._library.properties, run.stop, strict=True)
+                hit = [name for name, stops in stop if stops and name in self._hit(run)]
                 return f"stopped after the violation of {', '.join(hit)}"
             case native.LIMITATION:
-                raise Unsupported("a number beyond 2^31")
+                raise Unsupported(
+                    "a number without room in its type, or so many choices in one step"
+                )
             case native.NO_CHECKPOINT:
                 raise UsageError("the checkpoint cannot be read, or there is no memory for it")
         return "out of memory"
 
-    def _runs(self, run: Any) -> tuple[dict[str, list[Move]], dict[int, tuple[list[Move], int]]]:
+    def _hit(self, run: Any) -> list[str]:
+        """The properties that were found violated."""
+        hits = zip(self._library.properties, run.hits, strict=True)
+        return [name for name, hit in hits if hit.depth >= 0]
+
+    def _runs(
+        self, run: Any
+    ) -> tuple[dict[str, list[Move]], dict[int, tuple[list[Move], int]], bool]:
         """The runs to what was found: to violations by property; to lock edges, with who is about to
-        acquire there, by number of the edge."""
+        acquire there, by number of the edge; and whether these are all."""
         wanted = [h.depth for h in (*run.hits, *run.edges) if h.depth >= 0]
         if not wanted:
-            return {}, {}
+            return {}, {}, True
         again = self._run(1, ())
         again.record = 1
         again.most_states = 2**63
@@ -378,6 +388,7 @@ class _Check:
                     if hit.depth >= 0
                     for moves, back in (self._path(search, hit, last=False),)
                 },
+                again.reason in (native.COMPLETE, native.DEPTH),
             )
         finally:
             self._library.free(search)
@@ -387,9 +398,7 @@ class _Check:
         if name == DEADLOCK and self._transactions is not None:
             state = reached(self._semantics, moves)
             if not self._semantics.deadlocked(state):
-                # Some threads have yet to come to wait, without consequence to others.
-                for thread, local in enumerate(state[1]):
-                    moves += self._transactions.stopping(state[0], local, thread) or ()
+                moves += self._transactions.stopping(state)
         return moves if self._group is None else tidy(self._semantics, self._group, moves)
 
     def _path(

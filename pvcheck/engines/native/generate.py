@@ -24,6 +24,8 @@ from pvcheck.model.transactions import MOST_STEPS, Kind, Mover
 
 MOST_ITEMS = 60_000
 MOST_LOCATIONS = 60_000
+MOST_CELLS = 60_000
+"""As numbers of cells, words and locations have 16 bits in the tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,6 @@ class Generated:
     """Lock classes, held and taken, and inside a class the direction."""
     classes: tuple[str, ...]
     invariants: tuple[str, ...]
-    threads: int
 
 
 def generate(semantics: Semantics, reduction: Reduction) -> Generated:
@@ -70,6 +71,8 @@ class _Generator:
             raise Unsupported(f"{self.layout.lock_cells} locks")
         if sum(len(f.locations) for f in self.model.threads) > MOST_LOCATIONS:
             raise Unsupported("so many locations")
+        if len(self.state.cells) > MOST_CELLS:
+            raise Unsupported("so many elements of variables")
 
     def generated(self) -> Generated:
         functions, steps = self._steps()
@@ -81,7 +84,7 @@ class _Generator:
         classes = tuple(self.layout.locks)
         header = [
             f"/* {comment(self.model.name)}, instance {comment(self.instance.name)} */",
-            self._sizes(len(edges), len(classes), len(steps)),
+            self._sizes(len(edges), len(classes)),
             self._cells(),
             '#include "values.h"',
             self._holders(),
@@ -105,12 +108,11 @@ class _Generator:
             edges=edges,
             classes=classes,
             invariants=tuple(i.name for i in self.model.invariants),
-            threads=len(self.instance.threads),
         )
 
     # Parts of the text
 
-    def _sizes(self, edges: int, classes: int, steps: int) -> str:
+    def _sizes(self, edges: int, classes: int) -> str:
         lock_words = {p.word for p in self.state.cells[: self.layout.lock_cells]}
         numbers = {
             "WORDS": self.state.words,
@@ -123,7 +125,6 @@ class _Generator:
             "EDGES": edges,
             "CLASSES": classes,
             "INVARIANTS": len(self.model.invariants),
-            "ALL_STEPS": steps,
         }
         mask = sum(
             (1 << p.width) - 1 << p.shift
@@ -193,28 +194,15 @@ class _Generator:
         for number, family in enumerate(self.model.threads):
             self.bases[family.name] = len(names)
             steps = [("0", "0")] * len(family.locations)
-            starts = {
-                local[0]
-                for (f, _), local in zip(
-                    self.instance.threads, self.semantics.initial[1], strict=True
-                )
-                if f is family and local[0] >= 0
-            }
-            reached = list(dict.fromkeys(sorted(starts)))
-            known = set(reached)
-            for n in reached:
-                location = family.locations[n]
-                texts, targets = self._step(number, family, location)
+            for n in self.semantics.locations(family):
+                texts = self._step(number, family, family.locations[n])
                 functions += texts
                 steps[n] = (f"step_{number}_{n}", f"wanted_{number}_{n}" if len(texts) > 1 else "0")
-                reached += [t for t in targets if t not in known]
-                known.update(targets)
             names += steps
         return functions, names
 
-    def _step(
-        self, number: int, family: ThreadFamily, location: Location
-    ) -> tuple[list[str], Iterable[int]]:
+    def _step(self, number: int, family: ThreadFamily, location: Location) -> list[str]:
+        """Its function, and that of the lock it begins with."""
         steps = Steps(self.state, family, self.items)
         text = steps.step(f"step_{number}_{location.number}", location.live, location.code)
         texts = [f"/* {self._where(location)} */\n{text}"]
@@ -222,7 +210,7 @@ class _Generator:
         if isinstance(first, Lock) and may_wait(first):
             wanted = Steps(self.state, family, self.items)
             texts.append(wanted.wanted(f"wanted_{number}_{location.number}", location.live, first))
-        return texts, steps.targets
+        return texts
 
     def _where(self, location: Location) -> str:
         place = self.model.where(location.span)
@@ -359,7 +347,6 @@ class _Generator:
         else:
             lines.append(f"        if (({code}) || x->fault) return !x->fault;")
         lines += reversed(ends)
-        lines.append("    if (x->late) x->broken = 1;")
         result = "\n".join([*lines, f"    return {int(every)};"])
         return f"static int {name}(X *x)\n{{\n    (void)x;\n{result}\n}}\n"
 

@@ -13,9 +13,10 @@ from typing import assert_never
 
 from pvcheck.engines.native.assignments import INDENT, Assignments
 from pvcheck.engines.native.collections import Loop
+from pvcheck.engines.native.encoding import Unsupported
 from pvcheck.engines.native.state import Place as Bits
 from pvcheck.engines.native.state import StateLayout
-from pvcheck.engines.native.values import wide
+from pvcheck.engines.native.values import literal, wide
 from pvcheck.model import values
 from pvcheck.model.code import (
     Assign,
@@ -54,6 +55,8 @@ WAITS = {
     (LockAction.UPGRADE, Mode.SHARED): "upgrade",
 }
 """Lock operations that may wait."""
+MOST_CHOICES = 2**31 - 1
+"""In one place, as their number is an int."""
 
 
 class Items:
@@ -76,8 +79,6 @@ class Steps(Assignments):
     def __init__(self, state: StateLayout, family: ThreadFamily, items: Items) -> None:
         super().__init__(state, family)
         self.items = items
-        self.targets: dict[int, None] = {}
-        """The locations that the code leads to in this instance, in order."""
         self._reset: tuple[int, ...] = ()
         """Snapshot slots that may be set."""
         self._begun: frozenset[int] = frozenset()
@@ -218,8 +219,6 @@ class Steps(Assignments):
 
     def _goto(self, goto: Goto) -> bool:
         live = self._live(goto)
-        if goto.location != FINISHED:
-            self.targets[goto.location] = None
         for slot in self._reset:
             if slot not in live:
                 self.emit(f"PUT(x->w, x->first + {self.snapshots[slot]}, 0);")
@@ -332,6 +331,12 @@ class Steps(Assignments):
 
     def _pick(self, instruction: Pick) -> None:
         type_ = self.family.locals[instruction.slot].type
+        numbers = self.consecutive(instruction.domain)
+        if numbers and numbers.stop - numbers.start > MOST_CHOICES:
+            raise Unsupported("so many choices in one step")
+        if numbers and instruction.where is None:
+            self.emit(f"x{instruction.slot} = {literal(numbers.start)} + take(x, {len(numbers)});")
+            return
         v, n, k = (self.name(letter) for letter in "vnk")
         loop = self.loop(v, type_, instruction.domain)
         candidate = loop.begin + self._candidate(instruction, loop, v, type_)

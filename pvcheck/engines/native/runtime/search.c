@@ -200,6 +200,13 @@ static void hit(Hit *h, u64 depth, u64 at, int thread, u32 outcome)
         *h = (Hit){(i64)depth, at, thread, outcome};
 }
 
+/* Something cannot be represented: nothing may be said. */
+static void give_up(Worker *wk)
+{
+    wk->search->run->reason = LIMITATION;
+    wk->search->over = 1;
+}
+
 /* Judge the invariants of a new shared part that differs in some cells from one that was judged. */
 static void judge_shared(Worker *wk, const u64 *now, const u64 *before, u64 at, int thread, u32 outcome)
 {
@@ -214,11 +221,16 @@ static void judge_shared(Worker *wk, const u64 *now, const u64 *before, u64 at, 
             differs |= (now[k] ^ before[k]) & INVARIANT_MASK[i][k];
         if (before && !differs)
             continue;
-        x->fault = 0;
+        x->fault = x->late = 0;
         if (!wk->open[i])
             wk->open[i] = (u8)INVARIANT_OPENS[i](x);
-        x->fault = 0;
-        if (looked_for && !INVARIANT_HOLDS[i](x))
+        int late = x->late;
+        x->fault = x->late = 0;
+        int holds = !looked_for || INVARIANT_HOLDS[i](x);
+        /* A number without a code was compared: what came out means nothing. */
+        if (late || x->late || x->broken)
+            give_up(wk);
+        else if (!holds)
             hit(&wk->hits[FIRST_INVARIANT + i], wk->search->depth, at, thread, outcome);
     }
 }
@@ -228,8 +240,10 @@ static int judge_lock(Worker *wk, const u64 *row, int step, u64 at)
 {
     X *x = &wk->x;
     memcpy(x->w, row, sizeof x->w);
-    x->fault = 0;
+    x->fault = x->late = 0;
     int cell = STEP_WANTED[step](x);
+    if (x->late || x->broken)
+        give_up(wk);
     x->fault = x->late = 0;
     if (cell < 0)
         return -1;
@@ -399,12 +413,6 @@ static void met(Worker *wk, const Entry *e, const u64 *row, const u32 *locals, u
     }
     if (wk->waiting == BATCH)
         flush(wk);
-}
-
-static void give_up(Worker *wk)
-{
-    wk->search->run->reason = LIMITATION;
-    wk->search->over = 1;
 }
 
 /* Whether a transaction goes on with a step. */
@@ -849,9 +857,10 @@ Search *pvcheck_search(Run *run)
                 begun = restore(s);
             else
                 first_state(s);
-            run->reason = begun ? RUNNING : NO_CHECKPOINT;
             if (begun)
                 search_levels(s);
+            else
+                run->reason = NO_CHECKPOINT;
         }
         pthread_mutex_lock(&s->mutex);
         s->level_round = -1;

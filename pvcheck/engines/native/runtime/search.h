@@ -146,7 +146,6 @@ typedef struct Search {
     int judging; /* judge states, take no steps */
     Segment *level, *next; /* one segment per worker */
     Segment *levels;       /* all, if recorded: one segment each */
-    u64 blocks;
     u64 next_block;
     Worker *workers;
     /* Workers meet here when the tables have to grow, and at the end of a level. */

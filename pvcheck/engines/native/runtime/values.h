@@ -41,7 +41,7 @@ typedef struct X {
     u64 way;       /* of the lock that the step waits for: threads, as bits */
     int wait_cell; /* that lock */
     int taken, count;
-    u16 vector[MOST_CHOICES], arity[MOST_CHOICES];
+    u32 vector[MOST_CHOICES], arity[MOST_CHOICES];
     u8 *covered; /* per item 0, 1, or 2 while it waits for the step to succeed */
     int pendings;
     u16 pending[ITEMS];
@@ -87,10 +87,10 @@ static inline int take(X *x, int arity)
     }
     if (position == x->count) {
         x->vector[position] = 0;
-        x->arity[position] = (u16)arity;
+        x->arity[position] = (u32)arity;
         ++x->count;
     }
-    return x->vector[position];
+    return (int)x->vector[position];
 }
 
 /* Turn to the next run; 0 if this was the last. */
