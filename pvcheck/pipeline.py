@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from pvcheck.engines.native.checkpoint import Checkpoints
 
 
+EXPORTS = ("promela", "murphi")
+"""Languages that ``export`` writes."""
+
+
 class InternalError(Exception):
     """Two parts of this program disagree. A bug of ours."""
 
@@ -67,6 +71,18 @@ def run(
         outcomes=outcomes(result, job.expectation),
         cycles=_cycles(result) if LOCK_ORDER in job.properties else None,
     )
+
+
+def export(job: Job, language: str) -> str:
+    """The instance as a model in one of the ``EXPORTS``.
+
+    Raises:
+        Unsupported: that language cannot say it as it is.
+    """
+    from pvcheck.export import murphi, promela  # noqa: PLC0415 - most commands export nothing
+
+    write = {"promela": promela.promela, "murphi": murphi.murphi}[language]
+    return write(job.instance.semantics, job.properties)
 
 
 def _reduction(semantics: Semantics, limits: Limits) -> Reduction:

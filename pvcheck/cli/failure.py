@@ -10,7 +10,7 @@ from pvcheck.cli.console import Console
 from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.diagnostics import SpecError, UsageError, render
 from pvcheck.engines.native.compiler import NoCompiler
-from pvcheck.engines.native.encoding import Unsupported
+from pvcheck.model.encoding import Unsupported
 from pvcheck.model.values import TooLarge
 from pvcheck.report.trace_file import TraceFileError
 
@@ -32,8 +32,8 @@ def report(error: Exception, console: Console) -> ExitStatus:
             if hint is not None:
                 console.err.write(f"  hint: {hint}\n")
         case Unsupported():
-            console.err.write(f"error: the native engine cannot represent {error}\n")
-            console.err.write("  hint: --engine interpreter can\n")
+            console.err.write(f"error: this cannot be represented in numbers: {error}\n")
+            console.err.write("  hint: verify --engine interpreter can do it\n")
         case TraceFileError() | TooLarge() | NoCompiler():
             console.err.write(f"error: {error}\n")
         case OSError():

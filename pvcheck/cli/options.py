@@ -44,6 +44,27 @@ def add_root(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_selection(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "-p",
+        dest="settings",
+        action="append",
+        default=[],
+        type=setting,
+        metavar="NAME=VALUE",
+        help="the size of a sort or the value of a parameter; may repeat",
+    )
+    parser.add_argument(
+        "--property",
+        dest="properties",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a property (default: all); may repeat",
+    )
+    parser.add_argument("--mutant", metavar="NAME", help="run this mutant of the specification")
+
+
 def add_engine(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("engine")
     group.add_argument(

@@ -40,24 +40,7 @@ def add_command(
         help="an instance (default: those marked default, else the first); may repeat",
     )
     which.add_argument("--all-instances", action="store_true", help="every declared instance")
-    group.add_argument(
-        "-p",
-        dest="settings",
-        action="append",
-        default=[],
-        type=options.setting,
-        metavar="NAME=VALUE",
-        help="the size of a sort or the value of a parameter; may repeat",
-    )
-    group.add_argument(
-        "--property",
-        dest="properties",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a property (default: all); may repeat",
-    )
-    group.add_argument("--mutant", metavar="NAME", help="run this mutant of the specification")
+    options.add_selection(group)
     options.add_root(parser)
     options.add_engine(parser)
     options.add_limits(parser)

@@ -15,8 +15,8 @@ from pvcheck.engines.base import Limits, Progress
 from pvcheck.engines.explicit import ExplicitEngine
 from pvcheck.engines.meter import Meter
 from pvcheck.engines.native.compiler import Compiler, NoCompiler
-from pvcheck.engines.native.encoding import Unsupported
 from pvcheck.engines.native.engine import Compiled
+from pvcheck.model.encoding import Unsupported
 from pvcheck.model.instance import Instance
 from pvcheck.model.reduction import UNREDUCED, Reduction
 from pvcheck.model.result import Result

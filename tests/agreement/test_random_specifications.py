@@ -25,7 +25,7 @@ from pvcheck.model.verdict import Checked, Inconclusive, Violated
 MOST_STATES = 3_000
 QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
 FEW = settings(QUIET, max_examples=25, derandomize=True)
-MANY = settings(QUIET, max_examples=10_000)
+MANY = settings(QUIET, max_examples=3_000)
 
 
 def for_each(

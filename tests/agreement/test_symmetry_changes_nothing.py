@@ -21,7 +21,7 @@ from pvcheck.model.symmetry import Group, Renaming
 MOST_STATES = 2_000
 QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
 FEW = settings(QUIET, max_examples=40, derandomize=True)
-MANY = settings(QUIET, max_examples=5_000)
+MANY = settings(QUIET, max_examples=2_000)
 
 Judge = Callable[[Instance, Group, list[State]], None]
 

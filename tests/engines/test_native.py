@@ -23,10 +23,10 @@ from pvcheck.engines import fastest
 from pvcheck.engines.base import Limits
 from pvcheck.engines.fastest import FastestEngine
 from pvcheck.engines.native.compiler import Compiler, NoCompiler, find
-from pvcheck.engines.native.encoding import Unsupported
 from pvcheck.engines.native.engine import Compiled, NativeEngine
 from pvcheck.engines.native.library import Library
 from pvcheck.load import instances, load, mutants
+from pvcheck.model.encoding import Unsupported
 from pvcheck.model.reduction import UNREDUCED
 from pvcheck.model.verdict import Checked, Inconclusive
 from pvcheck.selection import Selection, prepare

@@ -19,9 +19,9 @@ from pvcheck.diagnostics import SpecError
 from pvcheck.engines.base import Limits
 from pvcheck.engines.explicit import ExplicitEngine
 from pvcheck.engines.native.compiler import find
-from pvcheck.engines.native.encoding import Unsupported
 from pvcheck.engines.native.engine import NativeEngine
 from pvcheck.load import instances, load, mutants
+from pvcheck.model.encoding import Unsupported
 from pvcheck.model.instance import Instance
 from pvcheck.model.reduction import Reduction
 from pvcheck.model.replay import Mismatch, follow

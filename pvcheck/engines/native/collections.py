@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple, assert_never
 
-from pvcheck.engines.native.encoding import Unsupported
 from pvcheck.engines.native.operands import Operands
 from pvcheck.engines.native.values import literal, mask, within
+from pvcheck.model.encoding import Unsupported
 from pvcheck.model.expr import Apply, Comprehension, Domain, Expr, Kind, Op, Quantifier
 from pvcheck.model.types import INT, Bool, Enum, Int, ListOf, SetOf, Sort, Type
 

@@ -19,10 +19,10 @@ from pvcheck.engines.meter import Meter
 from pvcheck.engines.native import library as native
 from pvcheck.engines.native.checkpoint import Checkpoints, Identity, look, save
 from pvcheck.engines.native.compiler import Compilation, Compiler
-from pvcheck.engines.native.encoding import Unsupported
 from pvcheck.engines.native.generate import generate
 from pvcheck.engines.native.library import Hit, Library
 from pvcheck.model import replay
+from pvcheck.model.encoding import Unsupported
 from pvcheck.model.instance import Instance
 from pvcheck.model.model import DEADLOCK, LOCK_ORDER, Fault
 from pvcheck.model.reduction import UNREDUCED, Reduction

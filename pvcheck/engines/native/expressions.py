@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import assert_never
 
 from pvcheck.engines.native.collections import Collections
-from pvcheck.engines.native.ranges import Range, plus_range, within_range
 from pvcheck.engines.native.state import StateLayout
 from pvcheck.engines.native.values import literal, plus, wide, within
 from pvcheck.model.expr import (
@@ -38,6 +37,7 @@ from pvcheck.model.expr import (
 )
 from pvcheck.model.layout import Block
 from pvcheck.model.parts import flatten
+from pvcheck.model.ranges import Range, plus_range, within_range
 from pvcheck.model.types import (
     INT,
     ArrayOf,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pvcheck.engines.native.encoding import Unsupported
 from pvcheck.engines.native.expressions import Expressions
 from pvcheck.engines.native.renamings import Renamings
 from pvcheck.engines.native.state import StateLayout
@@ -15,6 +14,7 @@ from pvcheck.engines.native.values import wide
 from pvcheck.model.code import Lock, Mode
 from pvcheck.model.compile_model import judged, premise
 from pvcheck.model.compiled import first_of, may_wait
+from pvcheck.model.encoding import Unsupported
 from pvcheck.model.expr import TRUE, Bound, Domain, Expr
 from pvcheck.model.model import Guard, Location, ThreadFamily, Variable
 from pvcheck.model.program import Covered

@@ -6,10 +6,10 @@ from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
 
-from pvcheck.engines.native.ranges import Ranges, within_range
 from pvcheck.engines.native.state import StateLayout
 from pvcheck.engines.native.values import Values, literal
 from pvcheck.model.expr import Expr
+from pvcheck.model.ranges import Ranges, within_range
 from pvcheck.model.types import Int, Type
 
 

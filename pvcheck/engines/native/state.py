@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pvcheck.engines.native.encoding import Encoding, Unsupported
+from pvcheck.model.encoding import Encoding, Unsupported
 from pvcheck.model.layout import Layout
 from pvcheck.model.model import LockKind, ThreadFamily
 from pvcheck.model.semantics import Local, Shared

@@ -13,7 +13,6 @@ from typing import assert_never
 
 from pvcheck.engines.native.assignments import INDENT, Assignments
 from pvcheck.engines.native.collections import Loop
-from pvcheck.engines.native.encoding import Unsupported
 from pvcheck.engines.native.state import Place as Bits
 from pvcheck.engines.native.state import StateLayout
 from pvcheck.engines.native.values import literal, wide
@@ -41,6 +40,7 @@ from pvcheck.model.code import (
     TryLock,
 )
 from pvcheck.model.compile_code import slots_of
+from pvcheck.model.encoding import Unsupported
 from pvcheck.model.expr import Expr
 from pvcheck.model.model import FINISHED, ThreadFamily
 from pvcheck.model.program import Covered

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pvcheck.engines.native.encoding import Encoding, Unsupported
 from pvcheck.engines.native.state import StateLayout
+from pvcheck.model.encoding import Encoding, Unsupported
 from pvcheck.model.types import ArrayOf, Int, ListOf, Optional, SetOf, Type
 
 

@@ -49,7 +49,7 @@ MOST_VALUES = 4096
 
 
 class Unsupported(Exception):
-    """The native engine cannot represent something; the message says what. The interpreter can."""
+    """Something cannot be represented in numbers; the message says what. The interpreter can do it."""
 
 
 class Encoding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pvcheck.engines.native.encoding import Encoding
+from pvcheck.model.encoding import Encoding
 from pvcheck.model.expr import Apply, Bound, Const, Expr, Op, Param, SizeOf
 from pvcheck.model.instance import Instance
 from pvcheck.model.types import Enum, Int, Sort, Type

@@ -1,0 +1,1 @@
+"""Models of other checkers, written from ours: the same states, steps and properties."""

@@ -1,0 +1,58 @@
+"""``pvcheck export``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pvcheck.cli.main import main
+
+
+@pytest.mark.usefixtures("specs")
+@pytest.mark.parametrize("language", ["promela", "murphi"])
+def test_a_model_is_written(
+    language: str, golden: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", "specs/good.pv", "--to", language]) == 0
+
+    golden(f"export-good-{language}.txt", capsys.readouterr().out)
+
+
+@pytest.mark.usefixtures("specs")
+def test_only_what_is_asked_for_is_judged(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["export", "specs/good.pv", "--to", "murphi", "--instance", "three"]
+    assert main([*command, "--property", "race"]) == 0
+
+    model = capsys.readouterr().out
+    assert "--deadlock-detection off" in model
+    assert '"race ' in model
+    assert '"assertion ' not in model
+    assert "small" not in model
+    assert "0..2" in model
+
+
+@pytest.mark.usefixtures("specs")
+def test_nothing_is_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["export", "specs/good.pv", "--to", "promela", "-o", "good.pml"]
+    assert main(command) == 0
+    first = Path("good.pml").read_text()
+    assert "proctype cpu" in first
+
+    assert main([*command, "--instance", "three"]) == 2
+    assert Path("good.pml").read_text() == first
+    assert capsys.readouterr().err == (
+        "error: good.pml is there\n  hint: remove it, or choose another name\n"
+    )
+
+
+def test_what_cannot_be_said_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "wide.pv"
+    spec.write_text("system wide; ordered sort K; var s: set<K> atomic; thread t { s = {}; }")
+
+    assert main(["export", str(spec), "--to", "promela", "-p", "K=40"]) == 2
+    assert capsys.readouterr().err == (
+        "error: this cannot be represented in numbers: a value of type set<K> has 40 bits, "
+        "and there are 31\n  hint: verify --engine interpreter can do it\n"
+    )
