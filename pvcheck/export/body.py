@@ -119,11 +119,14 @@ class Body:
         written: list[Block] = []
         for number, block in enumerate(blocks):
             own: Block = []
+            written.append(own)
+            if condition == (FALSE, TRUE)[number]:
+                # It may lead to where nothing leads in this instance.
+                continue
             with self._terms.inside(own):
                 if taken is not None and number == 0:
                     self._emit(taken)
                 self._code((*block, *rest) if inside else block)
-            written.append(own)
         if condition == FALSE or not any(written):
             self._block.extend(written[1])
         elif condition == TRUE:

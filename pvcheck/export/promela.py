@@ -7,7 +7,7 @@ SPIN stores exactly the states that we count. SPIN's invalid end states are our 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -28,6 +28,7 @@ from pvcheck.export.program import (
     targets,
 )
 from pvcheck.export.syntax import PROMELA, TRUE, plain
+from pvcheck.model.model import FINISHED
 from pvcheck.model.semantics import Semantics
 
 LONGEST = 30_000
@@ -101,21 +102,21 @@ def _bodies(export: Export) -> Iterator[str]:
 
 def _process(process: Process, export: Export) -> Iterator[str]:
     inlines: list[str] = []
+    wrong = [f"assert(false) /* {plain(n)}: in the first state */" for n in export.violated_first]
     steps = sorted(process.steps, key=lambda s: s.location != process.start)
-    texts = [list(_step(process, step, inlines)) for step in steps]
+    texts = [
+        line
+        for step in steps
+        for line in _step(process, step, inlines, wrong if step.location == process.start else [])
+    ]
     yield from inlines
     yield f"active [{process.count}] proctype {process.name}() {{"
     for register in process.registers:
         yield f"\t{_register(register, process)}"
-    if process.start == -1:
-        yield "\tgoto end_;"
-    elif process.start < -1:
-        yield "\tfalse;"
-    for text, step in zip(texts, steps, strict=True):
-        if step.location == process.start:
-            for name in export.violated_first:
-                text.insert(-1, f"\t:: assert(false) /* {plain(name)}: in the first state */")
-        yield from text
+    if process.start < 0:
+        yield from (f"\t{line};" for line in wrong)
+        yield "\tgoto end_;" if process.start == FINISHED else "\tfalse;"
+    yield from texts
     yield "end_:\tfalse"
     yield "}"
     yield ""
@@ -131,14 +132,15 @@ def _register(register: Number, process: Process) -> str:
     )
 
 
-def _step(process: Process, step: Step, inlines: list[str]) -> Iterator[str]:
+def _step(process: Process, step: Step, inlines: list[str], wrong: Sequence[str]) -> Iterator[str]:
     yield f"L{step.location}:\t/* {plain(step.comment)} */"
-    if not step.ways:
+    if not step.ways and not wrong:
         yield "\tfalse;"
         return
     yield "\tif"
     for number, way in enumerate(step.ways):
         yield from _way(f"{process.name}_{step.location}_{number}", step, way, inlines)
+    yield from (f"\t:: {line}" for line in wrong)
     yield "\tfi;"
 
 

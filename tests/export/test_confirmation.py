@@ -112,7 +112,7 @@ def test_spin_finds_the_mutants_of_the_tiny_instance(mutant: str, tmp_path: Path
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=specifications(5))
 def test_on_random_specifications(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     need("spin", "rumur", "gcc")
