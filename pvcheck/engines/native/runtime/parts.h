@@ -93,15 +93,17 @@ static inline int parts_crowded(const Parts *p, u32 margin)
     return p->count + (u64)margin > (p->mask + 1) / 8 * 5;
 }
 
-/* Twice the slots; 0 if there is no memory. Nobody may add meanwhile. */
+/* Four times the slots; 0 if there is no memory. Nobody may add meanwhile. */
 static int parts_grow(Parts *p, int words)
 {
-    u64 mask = p->mask * 2 + 1;
+    u64 mask = p->mask * 4 + 3;
     u32 *slots = map_memory((mask + 1) * sizeof *slots);
     if (!slots)
         return 0;
     for (u64 old = 0; old <= p->mask; ++old) {
         u32 slot = p->slots[old];
+        if (old + 16 <= p->mask && p->slots[old + 16])
+            __builtin_prefetch(p->rows + (size_t)(p->slots[old + 16] - 1) * (size_t)words);
         if (!slot)
             continue;
         u64 at = row_hash(p->rows + (size_t)(slot - 1) * (size_t)words, words) & mask;

@@ -58,6 +58,8 @@ static int crowded(const Search *s)
            s->shared.count + margin > s->shared.most || local_count(s) + margin > (TUPLES ? s->tuple : s->local).most;
 }
 
+#define AHEAD 48 /* keys on their way into a new table */
+
 /* The set of states with other sizes of keys or more buckets; 0 if there is no room. */
 static int states_again(Search *s, int shared_bits, int local_bits, int bucket_bits)
 {
@@ -66,15 +68,25 @@ static int states_again(Search *s, int shared_bits, int local_bits, int bucket_b
     for (;;) {
         if (!states_open(&new, bits, bucket_bits))
             return 0;
-        int full = 0;
-        u64 mixed[LINE / 4], all = low_bits(s->shared_bits), local = low_bits(s->local_bits);
+        int full = 0, same = bits == s->states.bits && shared_bits == s->shared_bits;
+        u64 mixed[AHEAD + LINE / 4], all = low_bits(s->shared_bits), local = low_bits(s->local_bits);
+        int n = 0;
         for (u64 bucket = 0; bucket >> s->states.bucket_bits == 0 && !full; ++bucket) {
-            int n = states_in_bucket(&s->states, bucket, mixed);
-            for (int k = 0; k < n && !full; ++k) {
+            int known = n;
+            n += states_in_bucket(&s->states, bucket, mixed + n);
+            for (int k = known; k < n; ++k) {
+                /* With keys of the same bits the new bucket is one of two, both near. */
+                if (same)
+                    continue;
                 u64 key = unmix(mixed[k], s->states.bits), other = key & all;
                 for (int p = 0; p < PARTS - 1; ++p)
                     other |= (key >> (s->shared_bits + p * s->local_bits) & local) << (shared_bits + p * local_bits);
-                full = states_add(&new, mix(other, bits)) == FULL;
+                mixed[k] = mix(other, bits);
+                __builtin_prefetch(bucket_of(&new, mixed[k]), 1);
+            }
+            if (n > AHEAD || (bucket + 1) >> s->states.bucket_bits) {
+                while (n && !full)
+                    full = states_add(&new, mixed[--n]) == FULL;
             }
         }
         if (!full)
@@ -90,6 +102,9 @@ static int states_again(Search *s, int shared_bits, int local_bits, int bucket_b
     return 1;
 }
 
+/* Bits of the number of buckets: smaller tables grow faster. */
+#define SMALL 18
+
 /* Makes room in all tables that need it. Nobody else may work. */
 static void grow(Search *s, int full)
 {
@@ -101,10 +116,10 @@ static void grow(Search *s, int full)
     u64 more = 0;
     int bucket_bits = s->states.bucket_bits;
     if (full || s->states.count + margin > states_slots(&s->states) / 5 * 4) {
-        ++bucket_bits;
-        more += 2 * states_bytes(&s->states);
+        bucket_bits += bucket_bits < SMALL ? 2 : 1;
+        more += states_bytes(&s->states) << (bucket_bits - s->states.bucket_bits);
     }
-    more += parts_crowded(&s->shared, margin) ? 8 * (s->shared.mask + 1) : 0;
+    more += parts_crowded(&s->shared, margin) ? 16 * (s->shared.mask + 1) : 0;
     if (bytes_used(s) + more > s->run->most_bytes) {
         s->run->reason = MEMORY;
         s->ending = 1;
@@ -119,9 +134,9 @@ static void grow(Search *s, int full)
         sound = parts_grow(&s->tuple, TUPLE_WORDS);
     int shared_bits = s->shared_bits, local_bits = s->local_bits;
     if ((s->shared.count + (u64)margin) >> shared_bits)
-        shared_bits = bits_for(s, 2 * (u64)s->shared.count);
+        shared_bits = bits_for(s, 4 * (u64)s->shared.count);
     if ((local_count(s) + (u64)margin) >> local_bits)
-        local_bits = bits_for(s, 2 * (u64)local_count(s));
+        local_bits = bits_for(s, 4 * (u64)local_count(s));
     if (sound && (bucket_bits != s->states.bucket_bits || shared_bits != s->shared_bits || local_bits != s->local_bits))
         sound = states_again(s, shared_bits, local_bits, bucket_bits);
     if (!sound) {
@@ -770,7 +785,7 @@ static int set_up(Search *s)
     int opened = parts_open(&s->shared, WORDS, 1 << 14, most) && parts_open(&s->local, LOCAL_WORDS, 1 << 14, most / 16);
     if (TUPLES)
         opened = opened && parts_open(&s->tuple, TUPLE_WORDS, 1 << 14, most);
-    s->shared_bits = s->local_bits = bits_for(s, 256);
+    s->shared_bits = s->local_bits = bits_for(s, 1024);
     if (run->symmetry && RENAMINGS > 1) {
         s->symmetric = map_memory(s->shared.most);
         s->renamed_locals = map_memory((size_t)RENAMINGS * THREADS * KNOWN_LOCALS * sizeof *s->renamed_locals);
