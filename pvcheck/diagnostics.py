@@ -45,7 +45,7 @@ class Code(enum.StrEnum):
     TOO_LARGE = "PV404"
     NO_THREADS = "PV405"
     BAD_EDIT = "PV406"
-    NO_PROGRESS = "PV501"
+    NO_FAIRNESS = "PV501"
 
 
 @dataclass(frozen=True, slots=True)

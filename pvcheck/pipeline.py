@@ -16,7 +16,7 @@ from pvcheck.model.replay import Mismatch, follow, hash_of, instance_values
 from pvcheck.model.result import LockEdge, Result
 from pvcheck.model.semantics import Semantics
 from pvcheck.model.trace import Trace
-from pvcheck.model.verdict import Verdict, Violated
+from pvcheck.model.verdict import Inconclusive, Verdict, Violated
 from pvcheck.reduce.movers import movers
 from pvcheck.reduce.symmetry import symmetry
 from pvcheck.report.outcome import Run, outcomes, stop_early
@@ -61,6 +61,7 @@ def run(
     result = search.check(limits, reduction)
     if reduction.names:
         result = search.exact(result, limits)
+    result = _with_progress(job, result, limits, progress)
     result = replace(result, verdicts=_confirmed(job, semantics, result.verdicts))
     return Run(
         specification=str(job.specification),
@@ -71,6 +72,21 @@ def run(
         outcomes=outcomes(result, job.expectation),
         cycles=_cycles(result) if LOCK_ORDER in job.properties else None,
     )
+
+
+def _with_progress(job: Job, result: Result, limits: Limits, progress: Progress) -> Result:
+    """With the verdicts about progress, which need all states and the steps between them."""
+    asked = [p.name for p in job.instance.model.progress if p.name in job.properties]
+    if not asked:
+        return result
+    if result.interrupted:
+        found: Mapping[str, Verdict] = {p: Inconclusive(0, "interrupted") for p in asked}
+    else:
+        from pvcheck.engines import liveness  # noqa: PLC0415 - most specifications promise none
+
+        rest = limits.after(result.statistics.seconds)
+        found = liveness.check(job.instance, job.properties, rest, progress)
+    return replace(result, verdicts={**result.verdicts, **found})
 
 
 def export(job: Job, language: str) -> str:

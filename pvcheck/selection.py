@@ -64,8 +64,32 @@ def prepare(specification: Path, selection: Selection) -> tuple[Job, ...]:
         settings=selection.settings,
     )
     properties = properties_of(model, selection.properties)
-    expectation = _expectation(model, mutant)
-    return tuple(Job(specification, selection.mutant, i, properties, expectation) for i in chosen)
+    return tuple(
+        _job(specification, mutant, instance, properties, selection) for instance in chosen
+    )
+
+
+def _job(
+    specification: Path,
+    mutant: MutantDeclaration | None,
+    instance: Instance,
+    properties: tuple[str, ...],
+    selection: Selection,
+) -> Job:
+    expectation = _expectation(instance, mutant)
+    # Progress may be promised for some instances only: others may be too large to judge it.
+    elsewhere = {
+        p.name
+        for p in instance.model.progress
+        if not _in(instance, p.instances)
+        and p.name not in (*selection.properties, *expectation.violated)
+    }
+    judged = tuple(p for p in properties if p not in elsewhere)
+    return Job(specification, selection.mutant, instance, judged, expectation)
+
+
+def _in(instance: Instance, names: tuple[str, ...] | None) -> bool:
+    return names is None or instance.name in names
 
 
 def properties_of(model: Model, names: Collection[str]) -> tuple[str, ...]:
@@ -82,8 +106,9 @@ def properties_of(model: Model, names: Collection[str]) -> tuple[str, ...]:
     return tuple(p for p in model.properties if not names or p in names)
 
 
-def _expectation(model: Model, mutant: MutantDeclaration | None) -> Expectation:
+def _expectation(instance: Instance, mutant: MutantDeclaration | None) -> Expectation:
     if mutant is None:
-        return Expectation(frozenset(model.expected))
+        expected = instance.model.expected
+        return Expectation(frozenset(e.property for e in expected if _in(instance, e.instances)))
     violated = frozenset() if mutant.violated is None else frozenset({mutant.violated})
     return Expectation(violated, others_too=True)

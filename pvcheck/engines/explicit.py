@@ -141,7 +141,7 @@ def _no_collection() -> Iterator[None]:
 def _verdicts(search: Search, run: _Progress, properties: Collection[str]) -> dict[str, Verdict]:
     semantics = search.semantics
     result: dict[str, Verdict] = {}
-    for name in semantics.model.properties:
+    for name in semantics.model.safety:
         if name not in properties:
             continue
         hit = search.hits.get(name)

@@ -260,6 +260,19 @@ class Search:
         if self._quotient is not None:
             self._quotient.forget()
 
+    def steps(self, state: Packed, thread: int) -> tuple[int, ...]:
+        """What the thread's steps add to the state, in the order of their outcomes; 0 for one that ends in a fault."""
+        key = self.key(state, thread)
+        known = self._steps[thread].get(key)
+        return self._enter(state, key, thread) if known is None else known
+
+    def key(self, state: Packed, thread: int) -> Packed:
+        """What the thread's steps depend on."""
+        return state & self._mask[thread]
+
+    def local(self, state: Packed, thread: int) -> Local:
+        return self._local[state >> self._shift[thread] & LOCAL_MASK]
+
     def unpack(self, state: Packed) -> State:
         locals_ = tuple(self._local[state >> shift & LOCAL_MASK] for shift in self._shift)
         return self._shared[state & SHARED_MASK], locals_

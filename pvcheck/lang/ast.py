@@ -469,6 +469,10 @@ class Invariant(Node):
 @dataclass(frozen=True, slots=True)
 class Progress(Node):
     operation: Name
+    fair: tuple[Name, ...] | None
+    """What is assumed to be fair; ``None``: nothing is said of it."""
+    instances: tuple[Name, ...] | None
+    """Where it is promised; ``None``: everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -493,6 +497,8 @@ class Instance(Node):
 @dataclass(frozen=True, slots=True)
 class Expect(Node):
     properties: tuple[Name, ...]
+    instances: tuple[Name, ...] | None
+    """``None``: all."""
 
 
 @dataclass(frozen=True, slots=True)

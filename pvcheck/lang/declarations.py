@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from pvcheck.diagnostics import Code
+from pvcheck.diagnostics import Code, Label
 from pvcheck.lang import ast
 from pvcheck.lang.expressions import Expressions
 from pvcheck.lang.instances import declared_instance
@@ -24,7 +24,10 @@ from pvcheck.model.expr import (
     TakeSnapshot,
 )
 from pvcheck.model.model import (
+    ASSUMED,
     BUILT_IN,
+    FAIR,
+    Expected,
     Guard,
     GuardLock,
     InstanceDeclaration,
@@ -36,15 +39,21 @@ from pvcheck.model.model import (
     Model,
     Operation,
     Parameter,
+    Progress,
     SortDeclaration,
     Statement,
     ThreadFamily,
     Variable,
+    progress_name,
 )
 from pvcheck.model.parts import walk
 from pvcheck.source import Source
 
 _N = TypeVar("_N", bound=ast.Node)
+
+
+def _texts(names: tuple[ast.Name, ...] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(n.text for n in names)
 
 
 class Declarations:
@@ -128,8 +137,21 @@ class Declarations:
             operations=tuple(self._operations),
             threads=threads,
             invariants=tuple(self._invariants),
+            progress=tuple(
+                Progress(
+                    p.operation.text,
+                    ASSUMED if p.fair is None else tuple(n.text for n in p.fair),
+                    _texts(p.instances),
+                    p.span,
+                )
+                for p in self._symbols.progress
+            ),
             instances=tuple(self._instances),
-            expected=tuple(p.text for e in self._symbols.expects for p in e.properties),
+            expected=tuple(
+                Expected(p.text, _texts(e.instances))
+                for e in self._symbols.expects
+                for p in e.properties
+            ),
             statements=statements,
         )
 
@@ -321,19 +343,34 @@ class Declarations:
 
     def _properties_named(self) -> None:
         """Expectations, ``progress`` and mutants name what exists."""
-        known = (*BUILT_IN, *self._symbols.invariants)
+        progress_of = [progress_name(p.operation.text) for p in self._symbols.progress]
+        known = (*BUILT_IN, *self._symbols.invariants, *progress_of)
         violated = [m.violated for m in self._symbols.mutants.values() if m.violated is not None]
         for name in (*(p for e in self._symbols.expects for p in e.properties), *violated):
             self._known(name, known, "property")
         for mutant in self._symbols.mutants.values():
             if mutant.instance is not None:
                 self._known(mutant.instance, self._symbols.instances, "instance")
+        places = [e.instances for e in self._symbols.expects]
+        places += [p.instances for p in self._symbols.progress]
+        for name in (n for names in places for n in names or ()):
+            self._known(name, self._symbols.instances, "instance")
         operations = [p.name.text for p in self._of(ast.Procedure) if p.operation]
+        declared: dict[str, ast.Name] = {}
         for progress in self._symbols.progress:
             self._known(progress.operation, operations, "op")
-            message = "'progress' is not checked by this version"
-            hint = "remove the declaration; it would be silently taken for checked otherwise"
-            self._errors.add(Code.NO_PROGRESS, message, progress.span, hint=hint)
+            for name in progress.fair or ():
+                if name.text not in FAIR:
+                    message = f"nothing is known of fair {name.text}"
+                    hint = did_you_mean(name.text, FAIR) or f"{', '.join(FAIR)} can be fair"
+                    self._errors.add(Code.NO_FAIRNESS, message, name.span, hint=hint)
+            earlier = declared.setdefault(progress.operation.text, progress.operation)
+            if earlier is not progress.operation:
+                message = f"progress of {progress.operation.text!r} is declared twice"
+                related = (Label(earlier.span, "first here"),)
+                self._errors.add(
+                    Code.DUPLICATE_NAME, message, progress.span, "again here", related=related
+                )
 
     def _known(self, name: ast.Name, known: Iterable[str], what: str) -> None:
         names = list(known)

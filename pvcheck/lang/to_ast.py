@@ -149,8 +149,17 @@ class ToAst(Transformer_NonRecursive[Token, Any]):
         span = self._span(meta)
         return ast.Invariant(name, kind == "lemma", window, parameters or (), condition, span=span)
 
-    def progress(self, meta: Meta, operation: ast.Name) -> ast.Progress:
-        return ast.Progress(operation, span=self._span(meta))
+    def progress(
+        self,
+        meta: Meta,
+        operation: ast.Name,
+        assumed: tuple[ast.Name, ...] | None,
+        instances: tuple[ast.Name, ...] | None,
+    ) -> ast.Progress:
+        return ast.Progress(operation, assumed, instances, span=self._span(meta))
+
+    def assumptions(self, _: Meta, *fair: ast.Name) -> tuple[ast.Name, ...]:
+        return fair
 
     def instance(
         self, meta: Meta, default: Token | None, name: ast.Name, *items: ast.Setting | ast.Only
@@ -167,8 +176,12 @@ class ToAst(Transformer_NonRecursive[Token, Any]):
     def only(self, meta: Meta, *names: ast.Name) -> ast.Only:
         return ast.Only(names, span=self._span(meta))
 
-    def expect(self, meta: Meta, *properties: ast.Name) -> ast.Expect:
-        return ast.Expect(properties, span=self._span(meta))
+    def expect(self, meta: Meta, *parts: Any) -> ast.Expect:
+        *properties, instances = parts
+        return ast.Expect(tuple(properties), instances, span=self._span(meta))
+
+    def places(self, _: Meta, *instances: ast.Name) -> tuple[ast.Name, ...]:
+        return instances
 
     def property(self, meta: Meta, *parts: Token) -> ast.Name:
         return ast.Name("-".join(parts), span=self._span(meta))

@@ -180,6 +180,44 @@ class Invariant:
     span: Span
 
 
+FAIR = ("threads", "locks", "awaits")
+"""What can be assumed to be fair. Threads: one that can take a step all the time takes one at last. Locks: a
+thread that waits for a lock which is there for it again and again gets it at last. Awaits: one that waits for
+a condition which holds again and again goes on at last."""
+ASSUMED = ("threads", "locks")
+"""What is, if nothing is said of it."""
+
+
+def progress_name(operation: str) -> str:
+    """The property that the operation finishes."""
+    return f"progress-{operation}"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A thread that has started the operation finishes it, in every run that is fair."""
+
+    operation: str
+    fair: tuple[str, ...]
+    """Of ``FAIR``."""
+    instances: tuple[str, ...] | None
+    """Where it is promised; ``None``: everywhere."""
+    span: Span
+
+    @property
+    def name(self) -> str:
+        return progress_name(self.operation)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A property that must be violated (``expect violated``)."""
+
+    property: str
+    instances: tuple[str, ...] | None
+    """Where; ``None``: everywhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class InstanceDeclaration:
     name: str
@@ -217,14 +255,19 @@ class Model:
     operations: tuple[Operation, ...]
     threads: tuple[ThreadFamily, ...]
     invariants: tuple[Invariant, ...]
+    progress: tuple[Progress, ...]
     instances: tuple[InstanceDeclaration, ...]
-    expected: tuple[str, ...]
-    """Properties that must be violated (``expect violated``)."""
+    expected: tuple[Expected, ...]
     statements: tuple[Statement, ...]
 
     @cached_property
     def properties(self) -> tuple[str, ...]:
         """The names of all properties, built-in ones first."""
+        return (*self.safety, *(p.name for p in self.progress))
+
+    @cached_property
+    def safety(self) -> tuple[str, ...]:
+        """The properties that a finite run can violate."""
         return (*BUILT_IN, *(i.name for i in self.invariants))
 
     @cached_property

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pvcheck.model import describe, why
-from pvcheck.model.model import DEADLOCK, LOCK_ORDER, Fault, Model
+from pvcheck.model.fairness import NoStarvation, starvation
+from pvcheck.model.model import DEADLOCK, LOCK_ORDER, Fault, Model, Progress
 from pvcheck.model.semantics import Outcome, Semantics, State, StepFault, wait_forever
 from pvcheck.model.trace import Change, Move, Trace, TraceStep, Waiter
 
@@ -20,9 +21,16 @@ class ReplayError(Exception):
 
 
 def trace_of(
-    semantics: Semantics, property_: str, moves: Sequence[Move], *, mutant: str | None = None
+    semantics: Semantics,
+    property_: str,
+    moves: Sequence[Move],
+    *,
+    mutant: str | None = None,
+    loop: int | None = None,
 ) -> Trace:
     """The run that the moves make, as a trace that violates the property at its end.
+
+    ``loop``: how many moves come before those that are made again and again.
 
     Raises:
         ReplayError: naming the first move that is impossible, or the property that holds.
@@ -40,8 +48,12 @@ def trace_of(
         step, run = describe.step(semantics, run, move.thread, outcome, notes)
         steps.append(step)
         fault = outcome.fault
-    if not violated(semantics, property_, run.state, fault):
-        raise ReplayError(f"step {len(steps)}: {property_} is not violated here")
+    try:
+        reasons = _reasons(
+            semantics, property_, moves, steps, state=run.state, fault=fault, loop=loop
+        )
+    except NoStarvation as error:
+        raise ReplayError(str(error)) from error
     initial = describe.shared_state(semantics, semantics.initial[0]) if run.state[1] else ()
     return Trace(
         specification=semantics.model.sources[0].name,
@@ -51,11 +63,43 @@ def trace_of(
         only=semantics.instance.only,
         mutant=mutant,
         property=property_,
-        why=why.lines(semantics, property_, run.state, fault),
+        why=reasons,
         initial=initial,
         steps=tuple(steps),
         cycle=cycle(semantics, run.state) if property_ == DEADLOCK else (),
+        loop=loop,
     )
+
+
+def _reasons(
+    semantics: Semantics,
+    property_: str,
+    moves: Sequence[Move],
+    steps: Sequence[TraceStep],
+    *,
+    state: State,
+    fault: StepFault | None,
+    loop: int | None,
+) -> tuple[str, ...]:
+    """Why the run violates the property.
+
+    Raises:
+        NoStarvation, ReplayError: it does not.
+    """
+    declared = progress_of(semantics.model, property_)
+    if declared is not None:
+        if loop is None:
+            raise NoStarvation("a run that ends starves nobody")
+        found = starvation(semantics, declared, moves, loop)
+        return why.starving(semantics, declared, found, steps, loop)
+    if not violated(semantics, property_, state, fault):
+        raise ReplayError(f"step {len(moves)}: {property_} is not violated here")
+    return why.lines(semantics, property_, state, fault)
+
+
+def progress_of(model: Model, property_: str) -> Progress | None:
+    """What is declared of a property about progress."""
+    return next((p for p in model.progress if p.name == property_), None)
 
 
 def violated(semantics: Semantics, property_: str, state: State, fault: StepFault | None) -> bool:
@@ -164,10 +208,27 @@ def follow(semantics: Semantics, trace: Trace) -> tuple[Move, ...] | Mismatch:
         if not agreeing:
             return Mismatch(number, _disagreement(step, met))
         candidates = list(agreeing.values())
+    declared = progress_of(semantics.model, trace.property)
+    if declared is not None:
+        return _starved(semantics, declared, candidates, trace)
     for candidate in candidates:
         if violated(semantics, trace.property, candidate.run.state, candidate.fault):
             return candidate.moves
     return Mismatch(len(trace.steps) + 1, f"{trace.property} is not violated at the end")
+
+
+def _starved(
+    semantics: Semantics, declared: Progress, candidates: Sequence[_Candidate], trace: Trace
+) -> tuple[Move, ...] | Mismatch:
+    reason = "a run that ends starves nobody"
+    for candidate in candidates if trace.loop is not None else ():
+        try:
+            starvation(semantics, declared, candidate.moves, trace.loop or 0)
+        except NoStarvation as error:
+            reason = str(error)
+        else:
+            return candidate.moves
+    return Mismatch(len(trace.steps) + 1, f"{trace.property} is not violated: {reason}")
 
 
 def _steps(

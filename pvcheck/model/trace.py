@@ -1,4 +1,4 @@
-"""A finite run of an instance that violates a property, as a user sees it and as files keep it."""
+"""A run of an instance that violates a property, as a user sees it and as files keep it."""
 
 from __future__ import annotations
 
@@ -76,3 +76,6 @@ class Trace:
     steps: tuple[TraceStep, ...]
     cycle: tuple[Waiter, ...]
     """For a deadlock: the threads that wait for each other."""
+    loop: int | None = None
+    """Of a run without end: how many steps come before those that are taken again and again. If these are
+    all, nobody can move at the end. ``None``: the run ends with the last step."""

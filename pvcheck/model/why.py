@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pvcheck.model import describe, why_invariant
-from pvcheck.model.model import DEADLOCK, LOCK_ORDER
+from pvcheck.model.fairness import Starvation
+from pvcheck.model.model import DEADLOCK, LOCK_ORDER, Progress
 from pvcheck.model.semantics import STUCK, Semantics, State, StepFault, wait_forever
+from pvcheck.model.trace import TraceStep
 
 
 def lines(
@@ -19,6 +23,46 @@ def lines(
         return _lock_order(semantics, state)
     invariant = next(i for i in semantics.model.invariants if i.name == property_)
     return why_invariant.lines(semantics, invariant, state[0])
+
+
+def starving(
+    semantics: Semantics,
+    declared: Progress,
+    found: Starvation,
+    steps: Sequence[TraceStep],
+    loop: int,
+) -> tuple[str, ...]:
+    """For a run without end in which threads never finish an operation."""
+    names = [semantics.instance.thread_name(t) for t in found.threads]
+    result = [f"{_list(tuple(names))} never finishes {declared.operation}"]
+    if len(names) > 1:
+        result = [f"{_list(tuple(names))} never finish {declared.operation}"]
+    if loop == len(steps):
+        return (*result, "nobody can move", *_standing(semantics, found.states[0]))
+    fair = ", ".join(declared.fair) or "nothing"
+    taken = f"steps {loop + 1} to {len(steps)} are"
+    if loop + 1 == len(steps):
+        taken = f"step {len(steps)} is"
+    result.append(f"{taken} taken again and again, fair to {fair}")
+    for thread, name in zip(found.threads, names, strict=True):
+        result.append(f"in each round {name} takes {_steps(found.rounds.get(thread, 0))}")
+        waits: dict[tuple[str, tuple[str, ...]], list[int]] = {}
+        for number, step in enumerate(steps[loop:], start=loop + 1):
+            for waiter in step.waits:
+                if waiter.thread == name:
+                    waits.setdefault((waiter.lock, waiter.holders), []).append(number)
+        for (lock, holders), numbers in waits.items():
+            when = (
+                f"step {numbers[0]}"
+                if len(numbers) == 1
+                else f"steps {numbers[0]} to {numbers[-1]}"
+            )
+            result.append(f"{name} waits for {lock}, held by {_list(holders)} ({when})")
+    return tuple(result)
+
+
+def _steps(number: int) -> str:
+    return "no step" if number == 0 else f"{number} step" + "s" * (number > 1)
 
 
 def _deadlock(semantics: Semantics, state: State) -> tuple[str, ...]:

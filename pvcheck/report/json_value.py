@@ -68,6 +68,9 @@ class Object:
             raise JsonError(f"{self._at}: key {key!r} is missing")
         return self._members[key]
 
+    def has(self, key: str) -> bool:
+        return key in self._members
+
     def text(self, key: str) -> str:
         return text(self.get(key), self._path(key))
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pvcheck.model.model import KernelSource
 from pvcheck.model.trace import Trace, TraceStep, Waiter
 from pvcheck.report.columns import WIDTH, beside, wrap
-from pvcheck.report.run_text import plural
+from pvcheck.report.run_text import length
 from pvcheck.report.steps import action, chosen, newly_waiting, waits_for
 
 _ROOMY = 22
@@ -30,6 +30,8 @@ def picture(trace: Trace, *, full: bool = False, width: int = WIDTH) -> str:
     lines += lanes.header() if trace.steps else []
     waits: tuple[Waiter, ...] = ()
     for number, step in enumerate(trace.steps, start=1):
+        if trace.loop == number - 1:
+            lines += ["", *wrap("from here on, again and again:", width)]
         lines += lanes.step(number, step, newly_waiting(waits, step.waits))
         if full:
             changed = frozenset(change.name for change in step.changes)
@@ -41,7 +43,7 @@ def picture(trace: Trace, *, full: bool = False, width: int = WIDTH) -> str:
 
 def _head(trace: Trace, width: int) -> list[str]:
     mutant = f" + {trace.mutant}" if trace.mutant is not None else ""
-    when = f"after {plural(len(trace.steps), 'step')}" if trace.steps else "in the initial state"
+    when = f"after {length(trace)}" if trace.steps else "in the initial state"
     violates = f"violates {trace.property} {when}"
     values = ", ".join(f"{name} = {str(value).lower()}" for name, value in trace.values)
     only = "" if trace.only is None else f"only {', '.join(trace.only)}"

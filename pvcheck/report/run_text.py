@@ -79,14 +79,31 @@ def _property(run: Run, outcome: Outcome, saved: Saved | None, names: int, width
     cycles = _cycles(run.cycles or (), width) if about_order else []
     match outcome.verdict:
         case Checked():
-            return [*_beside(head, _lock_order(run) if about_order else "", width), *cycles]
+            beside = _lock_order(run) if about_order else _assumed(run, outcome.name)
+            return [*_beside(head, beside, width), *cycles]
         case Inconclusive(depth, reason):
             excused = outcome.standing is Standing.AS_DECLARED
             far = "" if excused else f", searched to depth {depth}"
             return [*_beside(head, reason + far, width), *cycles]
         case Violated(trace):
-            line = f"{head}  {plural(len(trace.steps), 'step')}"
+            line = f"{head}  {length(trace)}"
             return _violation(line, trace, saved, cycles, width)
+
+
+def length(trace: Trace) -> str:
+    """How many steps, and which of them are taken again and again."""
+    steps = plural(len(trace.steps), "step")
+    if trace.loop is None or trace.loop == len(trace.steps):
+        return steps
+    return f"{steps}, the last {len(trace.steps) - trace.loop} again and again"
+
+
+def _assumed(run: Run, name: str) -> str:
+    """What a verdict about progress assumes."""
+    declared = next((p for p in run.instance.model.progress if p.name == name), None)
+    if declared is None:
+        return ""
+    return "assuming " + (", ".join(f"fair {what}" for what in declared.fair) or "nothing")
 
 
 def _beside(head: str, detail: str, width: int) -> list[str]:

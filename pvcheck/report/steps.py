@@ -26,6 +26,8 @@ def _rows(trace: Trace) -> Iterator[tuple[Cell, ...]]:
     operations: dict[str, str | None] = {}
     waits: tuple[Waiter, ...] = ()
     for number, step in enumerate(trace.steps, start=1):
+        if trace.loop == number - 1:
+            yield (("",), ("",), ("again and again:",), ("",), ("",), ("",))
         before = operations.get(step.thread)
         yield (
             (str(number),),

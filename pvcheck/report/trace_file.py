@@ -36,7 +36,7 @@ class TraceFileError(Exception):
 def dumps(trace: Trace) -> str:
     """The trace as the text of a file. Equal traces give equal text."""
     _rebuilt(trace.initial, trace.steps, _engine_bug)
-    document = {
+    document: dict[str, Any] = {
         "format": FORMAT,
         "specification": trace.specification,
         "hash": trace.hash,
@@ -50,6 +50,8 @@ def dumps(trace: Trace) -> str:
         "steps": [_step(step) for step in trace.steps],
         "cycle": [_waiter(waiter) for waiter in trace.cycle],
     }
+    if trace.loop is not None:
+        document["loop"] = trace.loop
     return json.dumps(document, indent=1) + "\n"
 
 
@@ -135,7 +137,7 @@ def _trace(document: Object) -> Trace:
         raise TraceFileError(f"not a trace: its format is {found!r}, not {FORMAT!r}")
     document.only_keys(
         *("format", "specification", "hash", "mutant", "instance", "values", "only"),
-        *("property", "why", "initial", "steps", "cycle"),
+        *("property", "why", "initial", "steps", "cycle", "loop"),
     )
     initial = tuple(document.mapping("initial", text).items())
     steps = tuple(_read_step(step) for step in document.objects("steps"))
@@ -153,7 +155,17 @@ def _trace(document: Object) -> Trace:
         initial=initial,
         steps=_rebuilt(initial, steps, _refuse),
         cycle=tuple(_read_waiter(waiter) for waiter in document.objects("cycle")),
+        loop=_read_loop(document, len(steps)),
     )
+
+
+def _read_loop(document: Object, steps: int) -> int | None:
+    if not document.has("loop"):
+        return None
+    loop = document.get("loop")
+    if not isinstance(loop, int) or isinstance(loop, bool) or not 0 <= loop <= steps:
+        raise TraceFileError(f"loop is not a number of steps from 0 to {steps}")
+    return loop
 
 
 def _read_step(step: Object) -> TraceStep:

@@ -243,7 +243,7 @@ class _Check:
         moves, edges, shown = self._runs(run)
         verdicts: dict[str, Verdict] = {}
         fault = FAULTS[run.first_fault - 1] if run.first_fault else None
-        for name in self._semantics.model.properties:
+        for name in self._semantics.model.safety:
             if name not in self._properties:
                 continue
             if name in moves:
