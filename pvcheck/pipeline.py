@@ -19,11 +19,12 @@ from pvcheck.model.trace import Trace
 from pvcheck.model.verdict import Inconclusive, Verdict, Violated
 from pvcheck.reduce.movers import movers
 from pvcheck.reduce.symmetry import symmetry
-from pvcheck.report.outcome import Run, outcomes, stop_early
+from pvcheck.report.outcome import SIMULATION, Run, outcomes, stop_early
 from pvcheck.selection import Job, properties_of
 
 if TYPE_CHECKING:
     from pvcheck.engines.native.checkpoint import Checkpoints
+    from pvcheck.engines.simulate import Simulation
 
 
 EXPORTS = ("promela", "murphi")
@@ -87,6 +88,46 @@ def _with_progress(job: Job, result: Result, limits: Limits, progress: Progress)
         rest = limits.after(result.statistics.seconds)
         found = liveness.check(job.instance, job.properties, rest, progress)
     return replace(result, verdicts={**result.verdicts, **found})
+
+
+def simulate(
+    job: Job,
+    progress: Progress,
+    *,
+    seed: int | None,
+    walks: int,
+    first: int,
+    steps: int,
+    seconds: float | None,
+    workers: int,
+) -> tuple[Run, Simulation, int]:
+    """Random walks; every counterexample is made shorter, and followed step by step. And the seed.
+
+    Raises:
+        InternalError: a counterexample is none.
+        UsageError: nothing is to be judged that a walk can show.
+    """
+    from pvcheck.engines import simulate as walking  # noqa: PLC0415 - most commands take no walks
+
+    properties = tuple(p for p in job.properties if p in job.instance.model.safety)
+    if not properties:
+        raise UsageError("no random walk shows that an operation never finishes", "use verify")
+    seed = walking.new_seed() if seed is None else seed
+    plan = walking.Plan(seed, walks, steps, first)
+    limits = Limits(seconds=seconds)
+    made = walking.simulate(job.instance, properties, plan, limits, progress, workers=workers)
+    semantics = job.instance.semantics
+    result = replace(made.result, verdicts=_confirmed(job, semantics, made.result.verdicts))
+    run_ = Run(
+        specification=str(job.specification),
+        mutant=job.mutant,
+        instance=job.instance,
+        engine=SIMULATION,
+        result=result,
+        outcomes=outcomes(result, job.expectation),
+        cycles=None,
+    )
+    return run_, made, seed
 
 
 def export(job: Job, language: str) -> str:

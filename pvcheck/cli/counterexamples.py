@@ -33,8 +33,17 @@ class Counterexamples:
 
     def again(self, run: Run, outcome: Outcome) -> str:
         """The command that finds the violation again, and only this one."""
+        return shlex.join([*self._words("verify", run), "--property", outcome.name])
+
+    def walk(self, run: Run, outcome: Outcome, seed: int, number: int, steps: int) -> str:
+        """The command that takes the walk again that showed the violation."""
+        words = [*self._words("simulate", run), "--property", outcome.name, "--seed", str(seed)]
+        return shlex.join([*words, "--first", str(number), "--walks", "1", "--steps", str(steps)])
+
+    def _words(self, command: str, run: Run) -> list[str]:
+        """The command on the same instance."""
         selection = self._selection
-        words = ["pvcheck", "verify", run.specification]
+        words = ["pvcheck", command, run.specification]
         if selection.root is not None:
             words += ["--root", str(selection.root)]
         if run.mutant is not None:
@@ -43,7 +52,7 @@ class Counterexamples:
             words += ["--instance", run.instance.name]
         for name, value in selection.settings.items():
             words += ["-p", f"{name}={value}"]
-        return shlex.join([*words, "--property", outcome.name])
+        return words
 
     def _name(self, run: Run, outcome: Outcome) -> str:
         """``SPEC[.MUTANT].PROPERTY.json``, or a longer one where this command used that already."""

@@ -73,13 +73,7 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         help="native: C made from the model, needs a C compiler; interpreter: Python, slower "
         "(default: whichever is done first)",
     )
-    group.add_argument(
-        "--workers",
-        type=workers,
-        default=min(_processors(), MOST_WORKERS),
-        metavar="N",
-        help="threads of the native engine (default: the processors of this machine)",
-    )
+    add_workers(group)
     group.add_argument(
         "--no-reduce",
         dest="reduce",
@@ -153,6 +147,23 @@ def specification(text: str) -> Path:
 def positive(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
+    return int(text)
+
+
+def add_workers(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--workers",
+        type=workers,
+        default=min(_processors(), MOST_WORKERS),
+        metavar="N",
+        help="how many work at once (default: the processors of this machine)",
+    )
+
+
+def seed(text: str) -> int:
+    """A number from 0 to 2^64."""
+    if not text.isascii() or not text.isdecimal() or len(text) > 20 or int(text) > 1 << 64:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 2^64")
     return int(text)
 
 

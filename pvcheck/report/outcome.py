@@ -11,6 +11,9 @@ from pvcheck.model.instance import Instance
 from pvcheck.model.result import LockEdge, Result
 from pvcheck.model.verdict import Checked, Inconclusive, Verdict, Violated
 
+SIMULATION = "simulation"
+"""The engine that counts steps, not states."""
+
 
 class Standing(enum.Enum):
     AS_DECLARED = enum.auto()
