@@ -135,7 +135,10 @@ def export(job: Job, language: str) -> str:
 
     Raises:
         Unsupported: that language cannot say it as it is.
+        UsageError: nothing is asked for but progress.
     """
+    if not set(job.properties) & set(job.instance.model.safety):
+        raise UsageError("models for other checkers judge no progress", "use verify")
     from pvcheck.export import murphi, promela  # noqa: PLC0415 - most commands export nothing
 
     write = {"promela": promela.promela, "murphi": murphi.murphi}[language]

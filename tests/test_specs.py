@@ -11,7 +11,7 @@ from pvcheck import pipeline
 from pvcheck.cli.main import main
 from pvcheck.engines.base import Limits
 from pvcheck.load import load
-from pvcheck.model.verdict import Checked
+from pvcheck.model.verdict import Checked, Violated
 from pvcheck.report.outcome import Run
 from pvcheck.selection import Selection, prepare
 
@@ -48,6 +48,14 @@ NATIVE = {"bench": 5_141_255}
 """More than the interpreter should be asked for."""
 
 
+STARVING = {
+    "restarted": "progress-pmap_remove_write",
+    "all_wired": "progress-pmap_enter",
+    "outrun": "progress-pmap_enter",
+}
+"""What is violated there, as declared."""
+
+
 class Silent:
     def update(self, **_: int) -> None:
         """Nobody looks."""
@@ -66,6 +74,15 @@ def check(instance: str, states: int) -> None:
 @pytest.mark.parametrize(("instance", "states"), [*QUICK.items(), *SMALL.items()])
 def test_instance_is_checked(instance: str, states: int) -> None:
     check(instance, states)
+
+
+@pytest.mark.parametrize(("instance", "property_"), STARVING.items())
+def test_instance_starves_somebody(instance: str, property_: str) -> None:
+    (job,) = prepare(OBM, Selection(instances=(instance,)))
+    verdicts = pipeline.run(job, Limits(), Silent()).result.verdicts
+
+    assert {name for name, v in verdicts.items() if not isinstance(v, Checked)} == {property_}
+    assert isinstance(verdicts[property_], Violated)
 
 
 @pytest.mark.slow
@@ -95,6 +112,7 @@ def test_every_default_instance_is_in_the_tables() -> None:
         *SMALL,
         *SLOW_AND_NOT_DEFAULT,
         *NATIVE,
+        *STARVING,
     }
 
 

@@ -9,12 +9,12 @@ two such integers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from itertools import combinations
-from operator import itemgetter
 from typing import Any, NamedTuple
 
+from pvcheck.engines.judge import Judge, view_of_cells
 from pvcheck.engines.quotient import Quotient
 from pvcheck.model import replay, unwind
 from pvcheck.model.code import Mode
@@ -75,37 +75,6 @@ class _Effects(NamedTuple):
     """Whether it can come to wait, for no lock, without consequence."""
 
 
-def _view(cells: Sequence[int]) -> Callable[[Shared], Any]:
-    """From a shared part to what these cells hold."""
-    return itemgetter(*cells) if cells else lambda _: None
-
-
-class _Judge:
-    """Judges an invariant once for all shared parts that look alike to it."""
-
-    def __init__(self, semantics: Semantics, name: str, *, asked: bool) -> None:
-        self.name = name
-        self.asked = asked
-        """Whether it matters if the invariant is violated."""
-        self.open = False
-        """Whether its window, or premise, held for some binding in some state."""
-        self._semantics = semantics
-        self._view = _view(semantics.cells_of(name))
-        self._seen: set[Any] = set()
-
-    def violated(self, shared: Shared) -> bool:
-        """Whether the invariant is asked for, and violated as it was not before."""
-        view = self._view(shared)
-        if view in self._seen:
-            return False
-        self._seen.add(view)
-        self.open = self.open or self._semantics.opens(self.name, shared)
-        return self.asked and not self._semantics.holds(self.name, shared)
-
-    def forget(self) -> None:
-        self._seen.clear()
-
-
 class Search:
     """Everything that a search knows. ``expand`` and ``judge`` are its steps."""
 
@@ -162,7 +131,7 @@ class Search:
         self._deadlock = DEADLOCK in properties
         self._lock_order = LOCK_ORDER in properties
         names = [i.name for i in semantics.model.invariants]
-        self.judges = [_Judge(semantics, name, asked=name in properties) for name in names]
+        self.judges = [Judge(semantics, name, asked=name in properties) for name in names]
         self._active = self.judges
         """Those that have something left to find out."""
         self._quotient = self._made_quotient()
@@ -345,7 +314,9 @@ class Search:
         shared, local = self._shared[number], self._local[local_number]
         view_of = self._views[thread].get(local[0])
         if view_of is None:
-            view_of = self._views[thread][local[0]] = _view(self._stepper.step_cells(local, thread))
+            view_of = self._views[thread][local[0]] = view_of_cells(
+                self._stepper.step_cells(local, thread)
+            )
         seen = (local_number, view_of(shared))
         effects = self._effects[thread].get(seen)
         if effects is None:

@@ -21,8 +21,9 @@ from pvcheck.export.program import (
     targets,
 )
 from pvcheck.export.syntax import FALSE, TRUE, Syntax
-from pvcheck.export.terms import Temporaries, Terms
+from pvcheck.export.terms import Terms
 from pvcheck.export.ways import Split, Splitter
+from pvcheck.export.writing import Temporaries
 from pvcheck.model.compile_model import judged
 from pvcheck.model.encoding import Unsupported
 from pvcheck.model.model import DEADLOCK, LOCK_ORDER, Invariant, Location, ThreadFamily
@@ -91,6 +92,7 @@ class _Converter:
             routines=routines,
             processes=processes,
             deadlock=DEADLOCK in self._properties,
+            left_out=tuple(p.name for p in model.progress if p.name in self._properties),
             violated_first=tuple(
                 name for name in self._frame.invariants if not self._semantics.holds(name, shared)
             ),

@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-
-from pvcheck.export.codes import Codes
-from pvcheck.export.syntax import TRUE, Syntax
+from pvcheck.export.syntax import TRUE
+from pvcheck.export.writing import Writing
 from pvcheck.model.expr import Apply, Expr, Op
 from pvcheck.model.model import Fault
 from pvcheck.model.types import Int, ListOf, SetOf, Type
 
 
-class Lists:
+class Lists(Writing):
     """Writes the operators of sets and lists."""
-
-    syntax: Syntax
-    encoding: Codes
-
-    @abstractmethod
-    def number(self, expr: Expr) -> str: ...
-
-    @abstractmethod
-    def typed(self, expr: Expr, type_: Type) -> str: ...
-
-    @abstractmethod
-    def code(self, expr: Expr, type_: Type) -> str: ...
-
-    @abstractmethod
-    def once(self, text: str) -> str: ...
-
-    @abstractmethod
-    def doubt(self, fault: Fault, fine: str) -> None: ...
-
-    @abstractmethod
-    def from_code(self, code: str, type_: Type) -> str: ...
-
-    @abstractmethod
-    def to_code(self, value: str, type_: Type) -> str: ...
-
-    @abstractmethod
-    def coerce(self, value: str, given: Type, wanted: Type) -> str: ...
 
     def asked(self, apply: Apply) -> str:
         """``IN`` and ``EMPTY``, as a condition."""

@@ -58,6 +58,8 @@ def _lines(export: Export) -> Iterator[str]:
         deadlock="stuck" if export.deadlock else "off",
         threads=export.threads,
     )
+    for name in export.left_out:
+        yield f"-- not judged here: {plain(name)}"
     last = max([0, *(s.location for p in export.processes for s in p.steps)])
     yield "type"
     yield "  number: -2147483648..2147483647;"

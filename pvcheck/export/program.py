@@ -120,6 +120,8 @@ class Export:
     """Whether it is an error that nobody can move while somebody has not ended."""
     violated_first: tuple[str, ...]
     """Invariants that the initial state violates."""
+    left_out: tuple[str, ...]
+    """Properties that were asked for and are not judged: those about progress."""
 
 
 def targets(block: Block) -> Iterator[int | None]:

@@ -64,6 +64,8 @@ def promela(semantics: Semantics, properties: Collection[str]) -> str:
 def _lines(export: Export) -> Iterator[str]:
     flag = "" if export.deadlock else " -E"
     yield HEADER.format(title=plain(export.title), flag=flag, threads=export.threads)
+    for name in export.left_out:
+        yield f"/* not judged here: {plain(name)} */"
     for number in export.state:
         yield _declared(number)
     yield ""

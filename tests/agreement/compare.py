@@ -111,7 +111,7 @@ def tool_says(instance: Instance, limit: int) -> Answers:
         following: list[State] = []
         for state in level:
             answers.shared.setdefault(state[0][: semantics.layout.variable_end], depth)
-            for name in instance.model.properties:
+            for name in instance.model.safety:
                 if violated(semantics, name, state, None):
                     answers.shortest.setdefault(name, depth)
             for _, outcome, after in semantics.successors(state):

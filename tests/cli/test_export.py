@@ -56,3 +56,16 @@ def test_what_cannot_be_said_is_refused(tmp_path: Path, capsys: pytest.CaptureFi
         "error: this cannot be represented in numbers: a value of type set<K> has 40 bits, "
         "and there are 31\n  hint: verify --engine interpreter can do it\n"
     )
+
+
+@pytest.mark.parametrize(("language", "comment"), [("promela", "/* "), ("murphi", "-- ")])
+def test_progress_is_left_out_and_the_model_says_so(
+    language: str, comment: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = tmp_path / "s.pv"
+    spec.write_text("system s; op w() { ; } thread t { w(); } progress w;")
+
+    assert main(["export", str(spec), "--to", language]) == 0
+    assert f"{comment}not judged here: progress-w" in capsys.readouterr().out
+    assert main(["export", str(spec), "--to", language, "--property", "progress-w"]) == 2
+    assert "models for other checkers judge no progress" in capsys.readouterr().err

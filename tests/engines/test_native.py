@@ -274,6 +274,17 @@ def test_a_number_without_a_code_in_an_invariant_is_not_passed_over() -> None:
         NativeEngine(find()).check(instance(text), ("i",), Limits(), Watcher())
 
 
+def test_what_lies_behind_the_depth_limit_is_not_reported() -> None:
+    """The runs to what was found are searched again, one step further than it."""
+    text = """
+    system s; ordered sort T; lock a: mutex; var y: 0..2 = 0 atomic;
+    thread cpu[T] { while y == 0 { while y == 0 { acquire a; acquire a; } } }
+    thread one { acquire a; }
+    """
+    for depth in range(6):
+        agreed(instance(text, T=2), depth=depth)
+
+
 def test_more_choices_than_sixteen_bits_count() -> None:
     text = """
     system many; var a: 0..65999 = 0 atomic;

@@ -375,17 +375,19 @@ class _Check:
         again.most_states = 2**63
         again.most_depth = max(wanted) + 1
         search = self._library.search(again)
+        # It goes a step beyond the last of these, and may meet others there.
+        found = self._hit(run)
         try:
             return (
                 {
                     name: self._violation(name, search, hit)
                     for name, hit in zip(self._library.properties, again.hits, strict=True)
-                    if hit.depth >= 0
+                    if hit.depth >= 0 and name in found
                 },
                 {
                     number: (moves, hit.thread if back is None else back.threads[hit.thread])
                     for number, hit in enumerate(again.edges)
-                    if hit.depth >= 0
+                    if hit.depth >= 0 and run.edges[number].depth >= 0
                     for moves, back in (self._path(search, hit, last=False),)
                 },
                 again.reason in (native.COMPLETE, native.DEPTH),
