@@ -1,0 +1,123 @@
+"""How fast the native engine is beside SPIN, in one run, on one processor, in CPU time.
+
+pytest -m slow -s tests/benchmarks
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+import pytest
+from checkers import need
+from systems import Watcher
+
+from pvcheck.engines.base import Limits
+from pvcheck.engines.native.compiler import find
+from pvcheck.engines.native.engine import NativeEngine
+from pvcheck.export.promela import promela
+from pvcheck.load import instances, load
+from pvcheck.model.instance import Instance
+
+OBM = Path(__file__).parents[2] / "specs" / "obm.pv"
+STATES = 5_141_255
+RUNS = 5
+LEAST = 2.5
+"""Times SPIN, compiled with -O1 in a minute (-O2 takes seven, and gives a quarter more)."""
+
+
+@pytest.fixture
+def one_processor() -> Iterator[None]:
+    """For this process and its children."""
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("processes cannot be bound to a processor here")
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    yield
+    os.sched_setaffinity(0, before)
+
+
+@pytest.fixture(scope="module")
+def bench() -> Instance:
+    return next(i for i in instances(load(OBM), all_instances=True) if i.name == "bench")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_processor")
+def test_states_a_second_beside_spin(bench: Instance, tmp_path: Path) -> None:
+    need("spin", "gcc")
+    (tmp_path / "model.pml").write_text(promela(bench.semantics, bench.model.safety))
+    _run(["spin", "-o2", "-a", "model.pml"], tmp_path)
+    _run(["gcc", "-O1", "-w", "-DSAFETY", "-DNOREDUCE", "-o", "pan", "pan.c"], tmp_path)
+    native(bench)  # compiles
+
+    ours = [of_this_process(lambda: native(bench)) for _ in range(RUNS)]
+    theirs = [of_children(lambda: spin(tmp_path)) for _ in range(RUNS)]
+
+    ratio = median(theirs) / median(ours)
+    print(f"\nnative {STATES / median(ours) / 1e6:.2f} M states/s, ", end="")
+    print(f"SPIN {STATES / median(theirs) / 1e6:.2f} M states/s: {ratio:.1f} times")
+    assert ratio >= LEAST
+
+
+@pytest.mark.slow
+def test_bytes_a_state(bench: Instance) -> None:
+    assert native(bench) <= 20
+
+
+@pytest.mark.slow
+def test_two_workers(bench: Instance) -> None:
+    if len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("there is one processor")
+    native(bench, 1)
+    one = median(wall(lambda: native(bench, 1)) for _ in range(RUNS))
+    two = median(wall(lambda: native(bench, 2)) for _ in range(RUNS))
+
+    print(f"\ntwo workers: {one / two:.2f} times one")
+    assert one / two >= 1.1, "on a machine that may be busy"
+
+
+def native(what: Instance, workers: int = 1) -> float:
+    """Bytes a state."""
+    found = NativeEngine(find(), workers).check(what, what.model.safety, Limits(), Watcher())
+    assert found.statistics.states == STATES
+    assert found.statistics.bytes_per_state is not None
+    return found.statistics.bytes_per_state
+
+
+def spin(folder: Path) -> None:
+    said = _run(["./pan", "-m3000000", "-w24"], folder)
+    states = re.search(r"^\s*(\d+) states, stored", said, re.M)
+    assert states is not None
+    assert int(states[1]) == STATES
+
+
+def of_this_process(work: Callable[[], object]) -> float:
+    begin = time.process_time()
+    work()
+    return time.process_time() - begin
+
+
+def of_children(work: Callable[[], object]) -> float:
+    begin = resource.getrusage(resource.RUSAGE_CHILDREN)
+    work()
+    end = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return end.ru_utime + end.ru_stime - begin.ru_utime - begin.ru_stime
+
+
+def wall(work: Callable[[], object]) -> float:
+    begin = time.monotonic()
+    work()
+    return time.monotonic() - begin
+
+
+def _run(command: list[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
