@@ -32,7 +32,9 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
         console.out.write("".join(f"{title}\n" for title, _ in sections.values()))
         return ExitStatus.OK
     known = {word.lower(): word for word in sections}
-    word = known.get(args.word.lower())
+    # A property about progress has the name of the operation in its own.
+    asked = "progress" if args.word.lower().startswith("progress-") else args.word.lower()
+    word = known.get(asked)
     if word is None:
         hint = did_you_mean(args.word.lower(), known)
         raise UsageError(

@@ -216,3 +216,12 @@ def test_only_so_many_errors_are_shown(capsys: pytest.CaptureFixture[str]) -> No
     err = capsys.readouterr().err
     assert err.count(": error[PV") == 100
     assert err.endswith("\nand 50 more errors\n")
+
+
+def test_explain_knows_what_progress_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "progress"]) == 0
+    text = capsys.readouterr().out
+    assert "again and again" in text
+
+    assert main(["explain", "progress-pmap_enter"]) == 0
+    assert capsys.readouterr().out == text
