@@ -10,7 +10,7 @@ from pvcheck.cli import options
 from pvcheck.cli.console import Console
 from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.diagnostics import UsageError
-from pvcheck.selection import Selection, prepare
+from pvcheck.selection import prepare
 
 
 def add_command(
@@ -24,10 +24,7 @@ def add_command(
     parser.add_argument(
         "--to", choices=tuple(pipeline.EXPORTS), required=True, help="the language of the model"
     )
-    parser.add_argument(
-        "--instance", metavar="NAME", help="the instance (default: the first marked default)"
-    )
-    options.add_selection(parser)
+    options.add_instance(parser)
     options.add_root(parser)
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="where to (default: standard output)"
@@ -36,14 +33,7 @@ def add_command(
 
 
 def run(args: argparse.Namespace, console: Console) -> ExitStatus:
-    selection = Selection(
-        root=args.root,
-        mutant=args.mutant,
-        instances=() if args.instance is None else (args.instance,),
-        settings=dict(args.settings),
-        properties=tuple(args.properties),
-    )
-    job = prepare(args.spec, selection)[0]
+    job = prepare(args.spec, options.one_instance(args))[0]
     text = pipeline.export(job, args.to)
     if args.output is None:
         console.out.write_data(text)

@@ -12,6 +12,7 @@ from pvcheck.engines.base import Limits
 
 if TYPE_CHECKING:
     from pvcheck.engines.native.checkpoint import Checkpoints
+    from pvcheck.selection import Selection
 
 MOST_WORKERS = 256
 """As in the search core, runtime/search.h."""
@@ -63,6 +64,39 @@ def add_selection(parser: argparse._ActionsContainer) -> None:
         help="a property (default: all); may repeat",
     )
     parser.add_argument("--mutant", metavar="NAME", help="run this mutant of the specification")
+
+
+def add_instance(parser: argparse._ActionsContainer) -> None:
+    """For commands on one instance; see ``one_instance``."""
+    parser.add_argument(
+        "--instance", metavar="NAME", help="the instance (default: the first marked default)"
+    )
+    add_selection(parser)
+
+
+def one_instance(args: argparse.Namespace) -> Selection:
+    from pvcheck.selection import Selection  # noqa: PLC0415 - not all commands read specifications
+
+    return Selection(
+        root=args.root,
+        mutant=args.mutant,
+        instances=() if args.instance is None else (args.instance,),
+        settings=dict(args.settings),
+        properties=tuple(args.properties),
+    )
+
+
+def add_traces(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--trace-dir",
+        type=Path,
+        default=Path("counterexamples"),
+        metavar="DIR",
+        help="where counterexamples are written (default: counterexamples)",
+    )
+    parser.add_argument(
+        "--no-trace", dest="trace", action="store_false", help="write no counterexamples"
+    )
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:

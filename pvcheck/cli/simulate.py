@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from pvcheck import pipeline
 from pvcheck.cli import options
@@ -14,7 +13,7 @@ from pvcheck.cli.progress import progress, rate
 from pvcheck.model.verdict import Violated
 from pvcheck.report.outcome import Standing, summary
 from pvcheck.report.run_text import Saved, plural, run_text
-from pvcheck.selection import Selection, prepare
+from pvcheck.selection import prepare
 
 
 def add_command(
@@ -25,10 +24,7 @@ def add_command(
         "simulate", help=__doc__, description=__doc__, parents=[common], allow_abbrev=False
     )
     parser.add_argument("spec", type=options.specification, metavar="SPEC")
-    parser.add_argument(
-        "--instance", metavar="NAME", help="the instance (default: the first marked default)"
-    )
-    options.add_selection(parser)
+    options.add_instance(parser)
     options.add_root(parser)
     walks = parser.add_argument_group("walks")
     walks.add_argument(
@@ -53,27 +49,12 @@ def add_command(
     results.add_argument(
         "--missed", action="store_true", help="what never happened in any of the walks"
     )
-    results.add_argument(
-        "--trace-dir",
-        type=Path,
-        default=Path("counterexamples"),
-        metavar="DIR",
-        help="where counterexamples are written (default: counterexamples)",
-    )
-    results.add_argument(
-        "--no-trace", dest="trace", action="store_false", help="write no counterexamples"
-    )
+    options.add_traces(results)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace, console: Console) -> ExitStatus:
-    selection = Selection(
-        root=args.root,
-        mutant=args.mutant,
-        instances=() if args.instance is None else (args.instance,),
-        settings=dict(args.settings),
-        properties=tuple(args.properties),
-    )
+    selection = options.one_instance(args)
     job = prepare(args.spec, selection)[0]
     with progress(console, f"{job.instance.model.name} {job.instance.name}") as shown:
         made, simulation, seed = pipeline.simulate(

@@ -52,16 +52,7 @@ def add_command(
     group.add_argument(
         "--fail-fast", action="store_true", help="stop at the first unexpected violation"
     )
-    group.add_argument(
-        "--trace-dir",
-        type=Path,
-        default=Path("counterexamples"),
-        metavar="DIR",
-        help="where counterexamples are written (default: counterexamples)",
-    )
-    group.add_argument(
-        "--no-trace", dest="trace", action="store_false", help="write no counterexamples"
-    )
+    options.add_traces(group)
     group.add_argument("--format", choices=("text", "json"), default="text")
     parser.set_defaults(run=run)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from itertools import product
 
 from pvcheck.export.body import EXCLUSIVE, SHARED, UPGRADE, Body
@@ -20,7 +20,7 @@ from pvcheck.export.program import (
     When,
     targets,
 )
-from pvcheck.export.syntax import FALSE, TRUE, Syntax
+from pvcheck.export.syntax import FALSE, TRUE, Dialect
 from pvcheck.export.terms import Terms
 from pvcheck.export.ways import Split, Splitter
 from pvcheck.export.writing import Temporaries
@@ -30,49 +30,26 @@ from pvcheck.model.model import DEADLOCK, LOCK_ORDER, Invariant, Location, Threa
 from pvcheck.model.semantics import Semantics
 
 
-def convert(
-    semantics: Semantics,
-    properties: Collection[str],
-    syntax: Syntax,
-    *,
-    me: Callable[[int], str],
-    self_: Callable[[int], str],
-    own: bool,
-) -> Export:
+def convert(semantics: Semantics, properties: Collection[str], dialect: Dialect) -> Export:
     """The instance of these semantics as a program.
-
-    Args:
-        me: how a step says the number of its thread, by the number of its family's first one.
-        self_: how it says which of its family it is, likewise.
-        own: whether every thread has registers of its own; else they are arrays.
 
     Raises:
         Unsupported: it cannot be said in numbers of 31 bits, or a step waits in its middle.
     """
-    return _Converter(semantics, properties, syntax, me=me, self_=self_, own=own).export()
+    return _Converter(semantics, properties, dialect).export()
 
 
 class _Converter:
-    def __init__(
-        self,
-        semantics: Semantics,
-        properties: Collection[str],
-        syntax: Syntax,
-        *,
-        me: Callable[[int], str],
-        self_: Callable[[int], str],
-        own: bool,
-    ) -> None:
+    def __init__(self, semantics: Semantics, properties: Collection[str], dialect: Dialect) -> None:
         if semantics.initial_fault is not None:
             raise Unsupported("an initial state that does not come about")
         self._semantics = semantics
         self._instance = semantics.instance
         self._layout = semantics.layout
-        self._syntax = syntax
-        self._me, self._self = me, self_
-        self._own = own
+        self._dialect = dialect
+        self._syntax = dialect.syntax
         self._properties = properties
-        self._frame = Frame(semantics, properties, self_=self_, own=own)
+        self._frame = Frame(semantics, properties, dialect)
         self._temporaries = Temporaries()
 
     def export(self) -> Export:
@@ -143,7 +120,7 @@ class _Converter:
         }
         for name, (most, signed) in self._frame.banks[family.name].items():
             initial = first.get(name, (0,) * len(values))
-            yield Number(name, most, initial, not self._own, signed)
+            yield Number(name, most, initial, not self._dialect.own, signed)
 
     def _step(self, family: ThreadFamily, location: Location) -> Step:
         registers = self._frame.registers[family.name]
@@ -190,8 +167,8 @@ class _Converter:
             self._layout,
             self._syntax,
             self._frame.variables,
-            me=self._me(first),
-            element=self._self(first),
+            me=self._dialect.me(first),
+            element=self._dialect.element(first),
             block=block,
             temporaries=self._temporaries,
         )

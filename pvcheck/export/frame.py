@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 
 from pvcheck.export.codes import Codes, is_unbounded
 from pvcheck.export.program import Number
+from pvcheck.export.syntax import Dialect
 from pvcheck.model.code import Assign, Bump, Lock, TryLock
 from pvcheck.model.expr import LockTest, Read
 from pvcheck.model.model import DEADLOCK, LOCK_ORDER, ThreadFamily
@@ -49,14 +50,7 @@ class Names:
 class Frame:
     """The names and numbers of an instance's export."""
 
-    def __init__(
-        self,
-        semantics: Semantics,
-        properties: Collection[str],
-        *,
-        self_: Callable[[int], str],
-        own: bool,
-    ) -> None:
+    def __init__(self, semantics: Semantics, properties: Collection[str], dialect: Dialect) -> None:
         self.semantics = semantics
         self.model = semantics.model
         self.layout = semantics.layout
@@ -86,17 +80,18 @@ class Frame:
         """Per family: names of the locals inside steps."""
         for family in self.families:
             threads = [n for n, (f, _) in enumerate(self.layout.instance.threads) if f is family]
-            self._family(family, self_(threads[0]), own)
+            self._family(family, dialect.element(threads[0]), dialect.own)
 
     @property
     def families(self) -> list[ThreadFamily]:
         """Those that have threads."""
         return list(dict.fromkeys(family for family, _ in self.layout.instance.threads))
 
-    def _family(self, family: ThreadFamily, self_: str, own: bool) -> None:
+    def _family(self, family: ThreadFamily, element: str, own: bool) -> None:
         slots = self.layout.snapshot_slots[family.name]
         self.snapshots[family.name] = {
-            slot: f"{self.names.new('seen ' + family.locals[slot].name)}[{self_}]" for slot in slots
+            slot: f"{self.names.new('seen ' + family.locals[slot].name)}[{element}]"
+            for slot in slots
         }
         self.locals[family.name] = {
             slot: self.names.new(local.name.removesuffix("()"))
@@ -112,7 +107,7 @@ class Frame:
             signed = is_unbounded(family.locals[together[0]].type)
             self.banks[family.name][name] = most, signed
             for slot in together:
-                self.registers[family.name][slot] = name if own else f"{name}[{self_}]"
+                self.registers[family.name][slot] = name if own else f"{name}[{element}]"
 
     def _live(self, family: ThreadFamily) -> list[list[int]]:
         slots = self.layout.snapshot_slots[family.name]

@@ -21,7 +21,7 @@ from pvcheck.export.program import (
     Way,
     When,
 )
-from pvcheck.export.syntax import MURPHI, plain
+from pvcheck.export.syntax import MURPHI, Dialect, plain
 from pvcheck.model.semantics import Semantics
 
 HEADER = """\
@@ -38,17 +38,20 @@ HEADER = """\
 """
 
 
+def _thread(first: int) -> str:
+    return f"(e + {first})" if first else "e"
+
+
+DIALECT = Dialect(MURPHI, me=_thread, element=lambda _: "e", own=False)
+
+
 def murphi(semantics: Semantics, properties: Collection[str]) -> str:
     """The instance of these semantics, judged for these properties.
 
     Raises:
         Unsupported: see ``convert``.
     """
-
-    def thread(first: int) -> str:
-        return f"(e + {first})" if first else "e"
-
-    export = convert(semantics, properties, MURPHI, me=thread, self_=lambda _: "e", own=False)
+    export = convert(semantics, properties, DIALECT)
     return "\n".join(_lines(export)) + "\n"
 
 

@@ -27,7 +27,7 @@ from pvcheck.export.program import (
     When,
     targets,
 )
-from pvcheck.export.syntax import PROMELA, TRUE, plain
+from pvcheck.export.syntax import PROMELA, TRUE, Dialect, plain
 from pvcheck.model.model import FINISHED
 from pvcheck.model.semantics import Semantics
 
@@ -47,17 +47,20 @@ HEADER = """\
 """
 
 
+def _element(first: int) -> str:
+    return f"(_pid - {first})" if first else "_pid"
+
+
+DIALECT = Dialect(PROMELA, me=lambda _: "_pid", element=_element, own=True)
+
+
 def promela(semantics: Semantics, properties: Collection[str]) -> str:
     """The instance of these semantics, judged for these properties.
 
     Raises:
         Unsupported: see ``convert``.
     """
-
-    def element(first: int) -> str:
-        return f"(_pid - {first})" if first else "_pid"
-
-    export = convert(semantics, properties, PROMELA, me=lambda _: "_pid", self_=element, own=True)
+    export = convert(semantics, properties, DIALECT)
     return "\n".join(_lines(export)) + "\n"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 SHORT = 16
@@ -135,6 +135,19 @@ class Syntax:
         """Rounded towards minus infinity; both languages round towards 0. By what is more than 0."""
         down = f"({a} / {b})"
         return self.chosen(self.at_most("0", a), down, f"(-(({b} - 1 - {_signed(a)}) / {b}))")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a language says things."""
+
+    syntax: Syntax
+    me: Callable[[int], str]
+    """The number of the thread that takes a step, by the number of its family's first thread."""
+    element: Callable[[int], str]
+    """Which of its family that is, likewise."""
+    own: bool
+    """Whether every thread has registers of its own; else they are arrays."""
 
 
 PROMELA = Syntax("&&", "||", "==", "({0} -> {1} : {2})")
