@@ -50,7 +50,9 @@ def _run(run: Run, saved: Mapping[str, Saved], measured: bool) -> dict[str, Any]
         "seconds": round(statistics.seconds, 3) if measured else None,
         "bytes_per_state": _rounded(statistics.bytes_per_state) if measured else None,
         "interrupted": run.result.interrupted,
-        "properties": [_outcome(outcome, saved.get(outcome.name)) for outcome in run.outcomes],
+        "properties": [
+            {**_outcome(o, saved.get(o.name)), **_assumed(run, o.name)} for o in run.outcomes
+        ],
         "lock_order": {
             "classes": [lock.name for lock in instance.model.locks],
             "edges": [_edge(edge) for edge in run.result.lock_edges],
@@ -72,6 +74,12 @@ def _outcome(outcome: Outcome, saved: Saved | None) -> dict[str, Any]:
     }
 
 
+def _assumed(run: Run, name: str) -> dict[str, Any]:
+    """What a property about progress takes for granted."""
+    fair = [p.fair for p in run.instance.model.progress if p.name == name]
+    return {"fair": list(fair[0])} if fair else {}
+
+
 def _verdict(outcome: Outcome, saved: Saved | None) -> dict[str, Any]:
     match outcome.verdict:
         case Checked(states):
@@ -82,6 +90,7 @@ def _verdict(outcome: Outcome, saved: Saved | None) -> dict[str, Any]:
             return {
                 "verdict": "violated",
                 "steps": len(trace.steps),
+                **({} if trace.loop is None else {"loop": trace.loop}),
                 "why": list(trace.why),
                 "trace": None if saved is None else saved.file,
                 "again": None if saved is None else saved.again,

@@ -252,3 +252,23 @@ def test_an_interrupted_run_reports_what_it_found(
     assert out.splitlines()[0].endswith("states, interrupted")
     assert "  deadlock    inconclusive  interrupted, searched to depth" in out
     assert "good" not in out
+
+
+def test_progress_in_json_and_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "s.pv"
+    spec.write_text(
+        "system s; var x: bool = false atomic; op wait() { await x; } op noise() { x = false; }"
+        "thread one { wait(); } thread two { while true { noise(); } }"
+        "progress wait; progress noise assuming fair threads;"
+    )
+    chosen = ["--property", "progress-wait", "--property", "progress-noise", "--no-trace"]
+    assert main(["verify", str(spec), *chosen, "--format", "json", "--quiet"]) == 1
+    wait, noise = json.loads(capsys.readouterr().out)["runs"][0]["properties"]
+    assert (wait["verdict"], wait["fair"]) == ("violated", ["threads", "locks"])
+    assert 0 <= wait["loop"] < wait["steps"]
+    assert (noise["verdict"], noise["fair"]) == ("checked", ["threads"])
+
+    assert main(["verify", str(spec), *chosen, "--quiet"]) == 1
+    out = capsys.readouterr().out
+    assert "progress-noise checked    assuming fair threads\n" in out
+    assert f"{wait['steps']} steps, the last {wait['steps'] - wait['loop']} again and again" in out
