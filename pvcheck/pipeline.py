@@ -19,7 +19,7 @@ from pvcheck.model.trace import Trace
 from pvcheck.model.verdict import Inconclusive, Verdict, Violated
 from pvcheck.reduce.movers import movers
 from pvcheck.reduce.symmetry import symmetry
-from pvcheck.report.outcome import SIMULATION, Run, outcomes, stop_early
+from pvcheck.report.outcome import Run, outcomes, stop_early
 from pvcheck.selection import Job, properties_of
 
 if TYPE_CHECKING:
@@ -122,10 +122,11 @@ def simulate(
         specification=str(job.specification),
         mutant=job.mutant,
         instance=job.instance,
-        engine=SIMULATION,
+        engine="simulation",
         result=result,
         outcomes=outcomes(result, job.expectation),
         cycles=None,
+        counted="step",
     )
     return run_, made, seed
 

@@ -23,7 +23,7 @@ CHUNK = 1024
 
 
 @dataclass(slots=True)
-class _Progress:
+class Explored:
     """How far a run got, and why it got no further."""
 
     depth: int = 0
@@ -57,10 +57,10 @@ class ExplicitEngine:
     ) -> Result:
         meter = Meter(limits, progress)
         search = Search(instance.semantics, properties, reduction)
-        run = _Progress()
-        with _no_collection():
+        run = Explored()
+        with no_collection():
             try:
-                _search(search, run, meter, limits.depth, stop_when_violated)
+                explore(search, run, meter, limits.depth, stop_when_violated)
             except KeyboardInterrupt:
                 run.interrupted, run.reason = True, "interrupted"
             except MemoryError:
@@ -82,8 +82,8 @@ class ExplicitEngine:
         )
 
 
-def _search(
-    search: Search, run: _Progress, meter: Meter, limit: int | None, stop: Collection[str]
+def explore(
+    search: Search, run: Explored, meter: Meter, limit: int | None, stop: Collection[str]
 ) -> None:
     """Level by level; what is found is in ``search``, how far it got in ``run``."""
     frontier = [] if search.initial is None else [search.initial]
@@ -127,7 +127,7 @@ def _search(
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """The search makes millions of objects and no cycles: collecting them would only cost time."""
     enabled = gc.isenabled()
     gc.disable()
@@ -138,7 +138,7 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _verdicts(search: Search, run: _Progress, properties: Collection[str]) -> dict[str, Verdict]:
+def _verdicts(search: Search, run: Explored, properties: Collection[str]) -> dict[str, Verdict]:
     semantics = search.semantics
     result: dict[str, Verdict] = {}
     for name in semantics.model.safety:
@@ -152,7 +152,7 @@ def _verdicts(search: Search, run: _Progress, properties: Collection[str]) -> di
     return result
 
 
-def _unviolated(search: Search, run: _Progress) -> Verdict:
+def _unviolated(search: Search, run: Explored) -> Verdict:
     fault = None if search.fault is None else search.fault.kind
     assert fault is None or run.fault_depth is not None or run.interrupted, "set with the fault"
     return unviolated(len(search.parents), run.depth, run.reason, fault, run.fault_depth)

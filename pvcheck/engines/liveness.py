@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from pvcheck.engines.base import Limits, Progress
+from pvcheck.engines.explicit import Explored, explore, no_collection
 from pvcheck.engines.meter import Meter
 from pvcheck.engines.search import Search
 from pvcheck.model.fairness import is_owed
@@ -29,9 +30,6 @@ from pvcheck.model.replay import trace_of
 from pvcheck.model.trace import Move
 from pvcheck.model.verdict import Checked, Inconclusive, Verdict, Violated
 
-CHUNK = 512
-"""States that are expanded between two looks at the limits."""
-
 
 def check(
     instance: Instance, properties: Collection[str], limits: Limits, progress: Progress
@@ -40,42 +38,20 @@ def check(
     asked = [p for p in instance.model.progress if p.name in properties]
     if not asked:
         return {}
-    search = Search(instance.semantics, ())
-    meter = Meter(limits, progress)
+    search, explored = Search(instance.semantics, ()), Explored()
     try:
-        reason, depth = _explore(search, meter, limits.depth)
-        if reason is None and search.fault is not None:
-            reason = f"runs end in a fault ({search.fault.kind})"
-        if reason is not None:
-            return {p.name: Inconclusive(depth, reason) for p in asked}
-        graph = _Graph(search)
-        return {p.name: _judged(graph, p) for p in asked}
+        with no_collection():
+            explore(search, explored, Meter(limits, progress), limits.depth, ())
+            reason, depth = explored.reason, explored.depth
+            if reason is None and search.fault is not None:
+                # All was searched, the last level too.
+                reason, depth = f"runs end in a fault ({search.fault.kind})", depth + 1
+            if reason is not None:
+                return {p.name: Inconclusive(depth, reason) for p in asked}
+            graph = _Graph(search)
+            return {p.name: _judged(graph, p) for p in asked}
     except MemoryError:
         return {p.name: Inconclusive(0, "out of memory for the graph of all states") for p in asked}
-
-
-def _explore(search: Search, meter: Meter, limit: int | None) -> tuple[str | None, int]:
-    """Why the search ended early, and how deep it got."""
-    frontier = [] if search.initial is None else [search.initial]
-    depth = 0
-    while frontier:
-        if depth == limit:
-            return f"depth limit {limit}", depth
-        found: list[int] = []
-        for position in range(0, len(frontier), CHUNK):
-            reason = meter.exceeded(len(search.parents))
-            if reason is not None:
-                return reason, depth
-            search.expand(frontier[position : position + CHUNK], found)
-            meter.report(
-                depth=depth,
-                states=len(search.parents),
-                transitions=search.transitions,
-                frontier=len(frontier) - position + len(found),
-            )
-        frontier = found
-        depth += 1
-    return None, depth
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,20 +77,28 @@ class _Graph:
         """Per state, where its edges begin; one more than there are states."""
         self.target = array("i")
         self.thread = array("b" if search.threads < 128 else "i")
+        self._able: list[int] = []
+        """Per state the threads that can take a step, as bits."""
         for state in self.states:
+            able = 0
             for thread in self.threads:
                 for difference in search.steps(state, thread):
                     self.target.append(number[state + difference])
                     self.thread.append(thread)
+                    able |= 1 << thread
             self.begin.append(len(self.target))
+            self._able.append(able)
         self._finishing: dict[tuple[int, int, str], tuple[bool, ...]] = {}
 
     def edges(self, state: int) -> range:
         return range(self.begin[state], self.begin[state + 1])
 
-    def able(self, state: int) -> set[int]:
-        """The threads that can take a step."""
-        return {self.thread[e] for e in self.edges(state)}
+    def stands(self, state: int) -> bool:
+        """Whether nobody can take a step."""
+        return not self._able[state]
+
+    def can_move(self, state: int, thread: int) -> bool:
+        return bool(self._able[state] >> thread & 1)
 
     def location(self, state: int, thread: int) -> int:
         local: int = self.search.local(self.states[state], thread)[0]
@@ -179,7 +163,7 @@ class _Region:
     def starving(self) -> tuple[int, list[Move]] | None:
         """A state where the stem ends, and the moves of a loop from there; none: nobody can move."""
         for state in self._nodes:
-            if not self._graph.able(state):
+            if self._graph.stands(state):
                 return state, []
         found = self._fair_part(self._nodes)
         return None if found is None else self._lasso(found)
@@ -209,9 +193,8 @@ class _Region:
                 movers = {self._graph.thread[e] for s in part for e in self._steps(s, inside_part)}
                 if not movers:
                     continue
-                unfair = self._unfair(part, movers)
-                if unfair is None:
-                    continue
+                others = [t for t in self._graph.threads if t not in movers]
+                unfair = {s for t in others for s in self._unfair(part, t)}
                 if not unfair:
                     return inside_part
                 todo.append(inside_part - unfair)
@@ -220,19 +203,12 @@ class _Region:
     def _targets(self, within: Collection[int], state: int) -> list[int]:
         return [self._graph.target[e] for e in self._steps(state, within)]
 
-    def _unfair(self, part: Sequence[int], movers: set[int]) -> set[int] | None:
-        """States in which no fair run of the part can be again and again; ``None``: it has no fair run."""
-        graph, fair = self._graph, self._declared.fair
-        out: set[int] = set()
-        for thread in graph.threads:
-            if thread in movers:
-                continue
-            able = {s for s in part if thread in graph.able(s)}
-            if "threads" in fair and len(able) == len(part):
-                return None
-            if able and graph.is_owed(self._declared, part[0], thread):
-                out |= able
-        return out
+    def _unfair(self, states: Sequence[int], thread: int) -> list[int]:
+        """Of states that are met again and again, in which the thread takes no step, those where that is unfair."""
+        graph, declared = self._graph, self._declared
+        able = [s for s in states if graph.can_move(s, thread)]
+        always = "threads" in declared.fair and len(able) == len(states)
+        return able if always or (able and graph.is_owed(declared, states[0], thread)) else []
 
     # The counterexample
 
@@ -243,26 +219,17 @@ class _Region:
         """Threads for which the loop has to take a way round."""
         while True:
             loop = self._loop(start, part, wanted)
-            missing = self._missing(start, loop)
+            missing = self._missing(loop)
             if missing is None:
                 return start, [Move(step.thread, step.choices) for step in loop]
             assert missing not in wanted, "the way round is for that thread"
             wanted.append(missing)
 
-    def _missing(self, start: int, loop: Sequence[_Step]) -> int | None:
+    def _missing(self, loop: Sequence[_Step]) -> int | None:
         """A thread that the loop is not fair to."""
-        graph, fair = self._graph, self._declared.fair
-        states = [step.source for step in loop] or [start]
-        movers = {step.thread for step in loop}
-        for thread in graph.threads:
-            able = [thread in graph.able(s) for s in states]
-            if thread in movers:
-                continue
-            if "threads" in fair and all(able):
-                return thread
-            if any(able) and graph.is_owed(self._declared, states[0], thread):
-                return thread
-        return None
+        states = [step.source for step in loop]
+        others = sorted({*self._graph.threads} - {step.thread for step in loop})
+        return next((t for t in others if self._unfair(states, t)), None)
 
     def _loop(self, start: int, part: set[int], wanted: Sequence[int]) -> list[_Step]:
         graph = self._graph
@@ -271,7 +238,7 @@ class _Region:
         for thread in wanted:
             # A step of the thread's, or, if it takes none here, a state where it can take none.
             takes = {e for s in part for e in self._steps(s, part) if graph.thread[e] == thread}
-            unable = {s for s in part if thread not in graph.able(s)}
+            unable = {s for s in part if not graph.can_move(s, thread)}
             edges += self._way(at, part, takes, set() if takes else unable)
             at = graph.target[edges[-1][1]]
         if at != start or not edges:

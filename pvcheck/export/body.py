@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import assert_never
 
@@ -31,10 +31,10 @@ from pvcheck.model.code import (
     Pick,
     Place,
     Reached,
+    Selector,
     TryLock,
 )
-from pvcheck.model.compiled import first_of, may_wait
-from pvcheck.model.expr import Expr
+from pvcheck.model.compiled import waited_for
 from pvcheck.model.model import FINISHED, Fault, Location, ThreadFamily
 from pvcheck.model.types import ArrayOf, Optional, Struct, Type
 from pvcheck.model.walk import nodes
@@ -46,9 +46,7 @@ EXCLUSIVE, SHARED, UPGRADE = range(3)
 class Body:
     """Writes one way of a step."""
 
-    def __init__(
-        self, frame: Frame, family: ThreadFamily, terms: Terms, source: Location | None
-    ) -> None:
+    def __init__(self, frame: Frame, family: ThreadFamily, terms: Terms, source: Location) -> None:
         self._frame = frame
         self._family = family
         self._terms = terms
@@ -64,7 +62,7 @@ class Body:
 
     def write(self, code: Rest) -> None:
         """The whole way, to the block of the terms."""
-        live = () if self._source is None else self._source.live
+        live = self._source.live
         self._set = frozenset(filter(lambda s: s not in self._snapshots, assigned(code)))
         self._mentioned = frozenset(assigned(code)) | set(live)
         for slot in sorted(self._set):
@@ -81,11 +79,9 @@ class Body:
         return self._terms.constant(values.default(type_, self._terms.instance), type_)
 
     def _local(self, slot: int) -> str:
-        if slot in self._snapshots:
-            return self._snapshots[slot]
         if slot in self._set:
             return self._names[slot]
-        return self._terms.from_code(self._registers[slot], self._family.locals[slot].type)
+        return self._frame.before(self._terms, self._family, slot)
 
     @property
     def _block(self) -> Block:
@@ -239,7 +235,7 @@ class Body:
         if place.slot is not None:
             type_ = self._family.locals[place.slot].type
             name = self._names[place.slot]
-            code = self._put(place, self._to_code(name, type_), type_, instruction.value)
+            code = self._put(self._to_code(name, type_), type_, place.path, instruction)
             self._emit(Set(name, terms.from_code(code, type_)))
             return
         assert place.variable is not None, "a place is a local or a variable"
@@ -250,40 +246,36 @@ class Body:
         target = terms.cell(place.variable, position)
         guarded = variable.guard is not None
         with terms.granted(place.variable, place.indices) if guarded else nullcontext():
-            code = self._put(place, target, variable.type, instruction.value)
+            code = self._put(target, variable.type, place.path, instruction)
         self._emit(Set(target, code))
 
     def _to_code(self, value: str, type_: Type) -> str:
         return self._syntax.minus(value, self._terms.constant_low(type_))
 
-    def _put(self, place: Place, whole: str, type_: Type, value: Expr) -> str:
+    def _put(self, whole: str, type_: Type, path: tuple[Selector, ...], instruction: Assign) -> str:
         """The code of ``type_`` after the assignment to the part of it that the path says."""
-        return self._changed(whole, type_, list(place.path), place.type, value)
-
-    def _changed(
-        self, whole: str, type_: Type, path: Sequence[object], of: Type, value: Expr
-    ) -> str:
         terms, syntax = self._terms, self._syntax
         if not path:
-            return terms.code(value, of)
+            return terms.code(instruction.value, instruction.place.type)
         if isinstance(type_, Optional):
             whole = terms.once(whole)
             terms.doubt(Fault.NONE_ACCESS, syntax.differ(whole, "0"))
-            inner = self._changed(syntax.minus(whole, "1"), type_.of, path, of, value)
+            inner = self._put(syntax.minus(whole, "1"), type_.of, path, instruction)
             return syntax.sum(inner, "1")
         selector = path[0]
         whole = terms.once(whole)
-        if selector.field is not None:  # type: ignore[attr-defined]
+        if selector.field is not None:
             assert isinstance(type_, Struct), "only structs have fields"
-            number = selector.field  # type: ignore[attr-defined]
-            shift, inside = str(terms.encoding.field(type_, number)), type_.fields[number][1]
+            shift = str(terms.encoding.field(type_, selector.field))
+            inside = type_.fields[selector.field][1]
         else:
             assert isinstance(type_, ArrayOf), "only arrays have elements"
-            shift = terms.once(terms.shift_of(type_, selector.index))  # type: ignore[attr-defined]
+            assert selector.index is not None, "a selector is a field or an index"
+            shift = terms.once(terms.shift_of(type_, selector.index))
             inside = type_.of
         part = syntax.low_bits(syntax.right(whole, shift), terms.encoding.width(inside))
         part = terms.once(part)
-        changed = self._changed(part, inside, path[1:], of, value)
+        changed = self._put(part, inside, path[1:], instruction)
         return syntax.sum(
             syntax.minus(whole, syntax.left(part, shift)), syntax.left(changed, shift)
         )
@@ -301,8 +293,7 @@ class Body:
             if slot in self._set:
                 code = self._to_code(self._names[slot], self._family.locals[slot].type)
                 self._emit(Set(self._registers[slot], code))
-        before = () if self._source is None else self._source.live
-        gone = {self._registers[s] for s in before if s not in self._snapshots} - kept
+        gone = {self._registers[s] for s in self._source.live if s not in self._snapshots} - kept
         for register in sorted(gone):
             self._emit(Set(register, "0"))
         self._arrive(target, wanted)
@@ -313,8 +304,8 @@ class Body:
 
     def _wanted(self, target: Location | None) -> str:
         """The lock that the step from there waits for, and how, and 1; 0: none."""
-        lock = None if target is None else first_of(target.code)
-        if not isinstance(lock, Lock) or not may_wait(lock):
+        lock = None if target is None else waited_for(target.code)
+        if lock is None:
             return "0"
         terms, syntax = self._terms, self._syntax
         block, terms.block, doubts, terms.doubts = terms.block, None, terms.doubts, []
@@ -333,7 +324,7 @@ class Body:
         me, frame = self._terms.me, self._frame
         assert me is not None, "in steps"
         waits = wanted != "0"
-        if frame.waiting and (waits or self._source is None or self._source_waits()):
+        if frame.waiting and (waits or waited_for(self._source.code) is not None):
             self._emit(Set(f"want[{me}]", wanted))
         if waits and frame.ordered:
             self._emit(Call("lock_order", (me, wanted)))
@@ -341,11 +332,6 @@ class Body:
             self._emit(Call("waiting", (me,)))
         if target is None and frame.waiting:
             self._emit(Call("ended", (me,)))
-
-    def _source_waits(self) -> bool:
-        assert self._source is not None, "asked of a location"
-        lock = first_of(self._source.code)
-        return isinstance(lock, Lock) and may_wait(lock)
 
 
 def assigned(code: object) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from functools import partial
 from itertools import product
 
 from pvcheck.export.body import EXCLUSIVE, SHARED, UPGRADE, Body
@@ -78,7 +79,7 @@ class _Converter:
     # Steps
 
     def _process(self, family: ThreadFamily) -> Process:
-        threads = [n for n, (f, _) in enumerate(self._instance.threads) if f is family]
+        threads = self._frame.threads(family)
         locals_ = [self._semantics.initial[1][t] for t in threads]
         starts = {local[0] for local in locals_}
         if len(starts) > 1:
@@ -123,19 +124,11 @@ class _Converter:
             yield Number(name, most, initial, not self._dialect.own, signed)
 
     def _step(self, family: ThreadFamily, location: Location) -> Step:
-        registers = self._frame.registers[family.name]
-        snapshots = self._frame.snapshots[family.name]
         parameters = {s: f"{n}_" for s, n in self._frame.locals[family.name].items()}
 
         def before() -> Terms:
             terms = self._terms(family, None)
-
-            def local(slot: int) -> str:
-                if slot in snapshots:
-                    return snapshots[slot]
-                return terms.from_code(registers.get(slot, "0"), family.locals[slot].type)
-
-            terms.locals = local
+            terms.locals = partial(self._frame.before, terms, family)
             return terms
 
         splitter = Splitter(family, self._syntax, before, parameters.__getitem__)
@@ -154,7 +147,7 @@ class _Converter:
             return None
         if split.fault is not None:
             place = self._frame.where(location.span)
-            block: Block = [Assert(FALSE, str(split.fault), place)]
+            block: Block = [Assert(FALSE, split.fault, place)]
             return Way(split.parameters, condition, self._judged(block))
         block = []
         self._temporaries.used = 0
@@ -162,7 +155,7 @@ class _Converter:
         return Way(split.parameters, condition, self._judged(block))
 
     def _terms(self, family: ThreadFamily, block: Block | None) -> Terms:
-        first = next(n for n, (f, _) in enumerate(self._instance.threads) if f is family)
+        first = self._frame.threads(family)[0]
         return Terms(
             self._layout,
             self._syntax,

@@ -52,13 +52,22 @@ class Domains(Lists):
         items = self.once(self.number(collection))
         return self.bit(items, code) if isinstance(of, SetOf) else self.found(items, of, code)
 
-    def _bodies(self, binder: Bound, domain: Domain, where: Expr | None) -> Iterator[str]:
-        """Per element, with the variable bound to it, the condition under which it counts."""
-        for inside, value in self.elements(domain, binder.type):
-            self._bound[binder.number] = value
-            with self.under(inside):
-                selected = TRUE if where is None else self.condition(where)
-            yield self.syntax.all([inside, selected])
+    def _bodies(
+        self, q: Quantifier | Comprehension, known: list[str] | None = None
+    ) -> Iterator[str]:
+        """Per element, with the variable bound to it, the condition under which it counts.
+
+        ``known``: each is looked at only if these hold. They become more as elements are looked at, and where
+        they are used again, for a temporary or an assertion, what they are is kept in one.
+        """
+        for inside, value in self.elements(q.domain, q.binder.type):
+            self._bound[q.binder.number] = value
+            if known and self.block is not None and len(known) > 1:
+                known[:] = [self._kept(self.syntax.all(known))]
+            with self.under(*(known or ())):
+                with self.under(inside):
+                    selected = TRUE if q.where is None else self.condition(q.where)
+                yield self.syntax.all([inside, selected])
 
     def quantified(self, q: Quantifier) -> str:
         if self.block is not None and (alone := self._alone(q)) is not None:
@@ -66,7 +75,7 @@ class Domains(Lists):
         syntax, every = self.syntax, q.kind is Kind.FORALL
         known: list[str] = []
         """Of the elements so far: what lets the search for a witness go on."""
-        for counts in self._in_turn(q, known):
+        for counts in self._bodies(q, known):
             with self.under(counts):
                 body = self.condition(q.body)
             found = syntax.all([counts, syntax.negated(body) if every else body])
@@ -83,21 +92,6 @@ class Domains(Lists):
         self.block, self.doubts = block, doubts
         return text if short else None
 
-    def _in_turn(self, q: Quantifier, known: list[str]) -> Iterator[str]:
-        """As ``_bodies``, each under the condition that the ones before let the search go on.
-
-        Where these are used again, for a temporary or an assertion, what they are is kept in one.
-        """
-        for inside, value in self.elements(q.domain, q.binder.type):
-            self._bound[q.binder.number] = value
-            if self.block is not None and len(known) > 1:
-                all_, known[:] = self.syntax.all(known), []
-                known.append(self._kept(all_))
-            with self.under(*known):
-                with self.under(inside):
-                    selected = TRUE if q.where is None else self.condition(q.where)
-                yield self.syntax.all([inside, selected])
-
     def _kept(self, condition: str) -> str:
         """A condition as a temporary."""
         if condition in (TRUE, FALSE):
@@ -109,7 +103,7 @@ class Domains(Lists):
 
     def counted(self, q: Quantifier) -> str:
         ones: list[str] = []
-        for counts in self._bodies(q.binder, q.domain, q.where):
+        for counts in self._bodies(q):
             with self.under(counts):
                 body = self.condition(q.body)
             ones.append(self.syntax.chosen(self.syntax.all([counts, body]), "1", "0"))
@@ -118,7 +112,7 @@ class Domains(Lists):
     def comprehension(self, c: Comprehension) -> str:
         assert isinstance(c.type, SetOf), "what a comprehension makes"
         codes: list[tuple[str, str]] = []
-        for counts in self._bodies(c.binder, c.domain, c.where):
+        for counts in self._bodies(c):
             with self.under(counts):
                 value = self.coerce(self._bound[c.binder.number], c.binder.type, c.type.of)
                 codes.append((counts, self.to_code(value, c.type.of)))

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from pvcheck.export.codes import Codes, is_unbounded
 from pvcheck.export.program import Number
 from pvcheck.export.syntax import Dialect
+from pvcheck.export.writing import Writing
 from pvcheck.model.code import Assign, Bump, Lock, TryLock
 from pvcheck.model.expr import LockTest, Read
 from pvcheck.model.model import DEADLOCK, LOCK_ORDER, ThreadFamily
@@ -79,8 +80,7 @@ class Frame:
         self.locals: dict[str, dict[int, str]] = {}
         """Per family: names of the locals inside steps."""
         for family in self.families:
-            threads = [n for n, (f, _) in enumerate(self.layout.instance.threads) if f is family]
-            self._family(family, dialect.element(threads[0]), dialect.own)
+            self._family(family, dialect.element(self.threads(family)[0]), dialect.own)
 
     @property
     def families(self) -> list[ThreadFamily]:
@@ -116,6 +116,17 @@ class Frame:
             for n in self.semantics.locations(family)
         ]
 
+    def threads(self, family: ThreadFamily) -> list[int]:
+        """The numbers of its threads."""
+        return [n for n, (f, _) in enumerate(self.layout.instance.threads) if f is family]
+
+    def before(self, terms: Writing, family: ThreadFamily, slot: int) -> str:
+        """What a local of the stepping thread holds before the step."""
+        code = self.snapshots[family.name].get(slot)
+        if code is None:
+            code = self.registers[family.name].get(slot, "0")
+        return terms.from_code(code, family.locals[slot].type)
+
     def counted(self, counter: str) -> list[str]:
         """All threads' snapshots of a counter."""
         found: list[str] = []
@@ -148,7 +159,7 @@ class Frame:
             signed = is_unbounded(variable.type)
             found.append(Number(self.variables[variable.name], top, codes, array, signed))
         for family in self.families:
-            threads = [n for n, (f, _) in enumerate(self.layout.instance.threads) if f is family]
+            threads = self.threads(family)
             for offset, (slot, text) in enumerate(self.snapshots[family.name].items()):
                 cells = [self.layout.snapshot_start[t] + offset for t in threads]
                 type_ = family.locals[slot].type

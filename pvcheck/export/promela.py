@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 from itertools import product
 
 from pvcheck.export.convert import convert
@@ -81,15 +80,19 @@ def _lines(export: Export) -> Iterator[str]:
     yield bodies
 
 
+def _single(number: Number) -> str:
+    """Declared without what it holds at first."""
+    if number.signed or number.bits == 0:
+        return f"{'int' if number.signed else 'bit'} {number.name}"
+    return f"unsigned {number.name} : {number.bits}"
+
+
 def _declared(number: Number) -> str:
-    first = set(number.initial)
     initial = str(number.initial[0])
     if not number.array:
-        if number.signed or number.bits == 0:
-            return f"{'int' if number.signed else 'bit'} {number.name} = {initial};"
-        return f"unsigned {number.name} : {number.bits} = {initial};"
+        return f"{_single(number)} = {initial};"
     type_ = "byte" if number.bits <= 8 else "short" if number.bits <= 15 else "int"
-    if len(first) > 1:
+    if len(set(number.initial)) > 1:
         initial = "{" + ", ".join(map(str, number.initial)) + "}"
     return f"{type_} {number.name}[{len(number.initial)}] = {initial};"
 
@@ -132,9 +135,7 @@ def _register(register: Number, process: Process) -> str:
     for n in reversed(range(len(register.initial) - 1)):
         if str(register.initial[n]) != initial:
             initial = f"(_pid == {process.first + n} -> {register.initial[n]} : {initial})"
-    return _declared(replace(register, initial=(0,), array=False)).replace(
-        " = 0;", f" = {initial};"
-    )
+    return f"{_single(register)} = {initial};"
 
 
 def _step(process: Process, step: Step, inlines: list[str], wrong: Sequence[str]) -> Iterator[str]:

@@ -34,7 +34,7 @@ from pvcheck.model.code import (
 from pvcheck.model.compiled import may_wait
 from pvcheck.model.encoding import Unsupported
 from pvcheck.model.expr import Expr, LockTest
-from pvcheck.model.model import Fault, ThreadFamily
+from pvcheck.model.model import ThreadFamily
 from pvcheck.model.walk import nodes
 
 
@@ -57,7 +57,7 @@ class Split:
     conditions: tuple[str, ...] = ()
     code: Rest = ()
     """Without what waits or chooses."""
-    fault: Fault | str | None = None
+    fault: str | None = None
     """The step ends in it instead."""
 
 

@@ -143,10 +143,10 @@ def _family(
         texts.append(compiler.step(f"step_{number}_{n}", location.live, location.code))
         reached[n] = tuple(compiler.targets)
         waiting.extend(compiler.targets)
-        first = first_of(location.code)
-        if isinstance(first, Lock) and may_wait(first):
+        lock = waited_for(location.code)
+        if lock is not None:
             compiler = CodeCompiler(program, family)
-            texts.append(compiler.wanted(f"wanted_{number}_{n}", location.live, first))
+            texts.append(compiler.wanted(f"wanted_{number}_{n}", location.live, lock))
     return reached, texts
 
 
@@ -170,6 +170,12 @@ def _location(
         cells=cells if wanted is None else cells | set(range(program.layout.lock_cells)),
         targets=targets,
     )
+
+
+def waited_for(code: Code) -> Lock | None:
+    """What a step begins with, if that is a lock operation that may wait."""
+    first = first_of(code)
+    return first if isinstance(first, Lock) and may_wait(first) else None
 
 
 def may_wait(lock: Lock) -> bool:

@@ -11,9 +11,6 @@ from pvcheck.model.instance import Instance
 from pvcheck.model.result import LockEdge, Result
 from pvcheck.model.verdict import Checked, Inconclusive, Verdict, Violated
 
-SIMULATION = "simulation"
-"""The engine that counts steps, not states."""
-
 
 class Standing(enum.Enum):
     AS_DECLARED = enum.auto()
@@ -73,6 +70,8 @@ class Run:
     """In the order of ``Model.properties``."""
     cycles: tuple[tuple[LockEdge, ...], ...] | None
     """Cycles in the observed lock order; ``None`` where lock order was not asked for."""
+    counted: str = "state"
+    """What the number of states is of: walks count steps."""
 
 
 def outcomes(result: Result, expectation: Expectation) -> tuple[Outcome, ...]:

@@ -13,7 +13,7 @@ from pvcheck.model.result import LockEdge
 from pvcheck.model.trace import Trace
 from pvcheck.model.verdict import Checked, Inconclusive, Violated
 from pvcheck.report.columns import WIDTH, wrap
-from pvcheck.report.outcome import SIMULATION, Outcome, Run, Standing
+from pvcheck.report.outcome import Outcome, Run, Standing
 from pvcheck.report.steps import step_table
 
 _VERDICT_WIDTH = 9
@@ -45,7 +45,7 @@ def header(run: Run) -> str:
     mutant = f" + {run.mutant}" if run.mutant is not None else ""
     sizes = ", ".join(_sizes(instance))
     statistics = run.result.statistics
-    states = plural(statistics.states, "step" if run.engine == SIMULATION else "state")
+    states = plural(statistics.states, run.counted)
     by = f" with {' and '.join(statistics.reductions)}" if statistics.reductions else ""
     end = ", interrupted" if run.result.interrupted else ""
     # Without any declared instance there is nothing to choose, and nothing to name.

@@ -13,7 +13,7 @@ from pvcheck.engines.native.text import comment, table
 from pvcheck.engines.native.values import wide
 from pvcheck.model.code import Lock, Mode
 from pvcheck.model.compile_model import judged, premise
-from pvcheck.model.compiled import first_of, may_wait
+from pvcheck.model.compiled import first_of, waited_for
 from pvcheck.model.encoding import Unsupported
 from pvcheck.model.expr import TRUE, Bound, Domain, Expr
 from pvcheck.model.model import Guard, Location, ThreadFamily, Variable
@@ -206,10 +206,10 @@ class _Generator:
         steps = Steps(self.state, family, self.items)
         text = steps.step(f"step_{number}_{location.number}", location.live, location.code)
         texts = [f"/* {self._where(location)} */\n{text}"]
-        first = first_of(location.code)
-        if isinstance(first, Lock) and may_wait(first):
+        lock = waited_for(location.code)
+        if lock is not None:
             wanted = Steps(self.state, family, self.items)
-            texts.append(wanted.wanted(f"wanted_{number}_{location.number}", location.live, first))
+            texts.append(wanted.wanted(f"wanted_{number}_{location.number}", location.live, lock))
         return texts
 
     def _where(self, location: Location) -> str:
