@@ -80,14 +80,18 @@ def _with_progress(job: Job, result: Result, limits: Limits, progress: Progress)
     asked = [p.name for p in job.instance.model.progress if p.name in job.properties]
     if not asked:
         return result
-    if result.interrupted:
-        found: Mapping[str, Verdict] = {p: Inconclusive(0, "interrupted") for p in asked}
-    else:
-        from pvcheck.engines import liveness  # noqa: PLC0415 - most specifications promise none
+    from pvcheck.engines import liveness  # noqa: PLC0415 - most specifications promise none
 
+    found: Mapping[str, Verdict] = {p: Inconclusive(0, "interrupted") for p in asked}
+    interrupted = result.interrupted
+    if not interrupted:
         rest = limits.after(result.statistics.seconds)
-        found = liveness.check(job.instance, job.properties, rest, progress)
-    return replace(result, verdicts={**result.verdicts, **found})
+        try:
+            found = liveness.check(job.instance, job.properties, rest, progress)
+        except KeyboardInterrupt:
+            # What was found before stays found.
+            interrupted = True
+    return replace(result, verdicts={**result.verdicts, **found}, interrupted=interrupted)
 
 
 def simulate(

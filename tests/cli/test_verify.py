@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from pvcheck.cli import verify
 from pvcheck.cli.main import main
+from pvcheck.engines import liveness
 from pvcheck.engines.explicit import ExplicitEngine
 from pvcheck.model.result import Result
 from pvcheck.model.verdict import Violated
@@ -272,3 +274,19 @@ def test_progress_in_json_and_text(tmp_path: Path, capsys: pytest.CaptureFixture
     out = capsys.readouterr().out
     assert "progress-noise checked    assuming fair threads\n" in out
     assert f"{wait['steps']} steps, the last {wait['steps'] - wait['loop']} again and again" in out
+
+
+def test_an_interrupted_search_for_progress_keeps_what_was_found_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(liveness, "check", interrupted)
+    spec = tmp_path / "s.pv"
+    spec.write_text("system s; op w() { ; } thread t { w(); } progress w;")
+
+    assert main(["verify", str(spec), "--no-trace", "--quiet"]) == 130
+    out = capsys.readouterr().out
+    assert "deadlock    checked" in out
+    assert "progress-w  inconclusive  interrupted" in out
