@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pvcheck.engines.simulate import Simulation
 
 
-EXPORTS = ("promela", "murphi")
+EXPORTS = ("promela", "murphi", "c")
 """Languages that ``export`` writes."""
 
 
@@ -144,9 +144,11 @@ def export(job: Job, language: str) -> str:
     """
     if not set(job.properties) & set(job.instance.model.safety):
         raise UsageError("models for other checkers judge no progress", "use verify")
-    from pvcheck.export import murphi, promela  # noqa: PLC0415 - most commands export nothing
+    # Most commands export nothing.
+    from pvcheck.engines.native.program import program  # noqa: PLC0415
+    from pvcheck.export import murphi, promela  # noqa: PLC0415
 
-    write = {"promela": promela.promela, "murphi": murphi.murphi}[language]
+    write = {"promela": promela.promela, "murphi": murphi.murphi, "c": program}[language]
     return write(job.instance.semantics, job.properties)
 
 

@@ -69,3 +69,14 @@ def test_progress_is_left_out_and_the_model_says_so(
     assert f"{comment}not judged here: progress-w" in capsys.readouterr().out
     assert main(["export", str(spec), "--to", language, "--property", "progress-w"]) == 2
     assert "models for other checkers judge no progress" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("specs")
+def test_the_search_itself_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "specs/good.pv", "--to", "c", "--property", "race"]) == 0
+
+    program = capsys.readouterr().out
+    assert "/* specs/good.pv:" in program
+    assert "\nint main(" in program
+    assert "static const u8 ASKED[PROPERTIES] = {0, 0, 1, 0" in program
+    assert '#include "' not in program

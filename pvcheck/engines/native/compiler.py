@@ -17,7 +17,9 @@ from pathlib import Path
 from pvcheck import cache
 
 RUNTIME = Path(__file__).parent / "runtime"
-FLAGS = ("-std=gnu11", "-O1", "-fPIC", "-pthread", "-w")
+FLAGS = ("-std=gnu11", "-fPIC", "-pthread", "-w")
+SEARCH, STEPS = "-O2", "-O1"
+"""The search is a loop over all transitions; in the steps more than -O1 gains nothing, and takes longer."""
 LINK = ("-shared", "-pthread")
 LEAST_SHARE = 50_000
 """Characters of C that are worth a process of their own."""
@@ -101,7 +103,8 @@ class Compilation:
             text.write_text(f'#include "model.h"\n\n{source}', encoding="ascii")
             self._objects.append(str(object_))
             try:
-                self._running.append(self._run(*FLAGS, "-c", "-o", str(object_), str(text)))
+                level = STEPS if number else SEARCH
+                self._running.append(self._run(*FLAGS, level, "-c", "-o", str(object_), str(text)))
             except NoCompiler:
                 self._stop()
                 raise
@@ -196,5 +199,5 @@ def _key(source: str, compiler: Compiler) -> str:
     for part in (*(f.read_text(encoding="ascii") for f in runtime), source):
         digest.update(part.encode())
         digest.update(b"\0")
-    digest.update(repr((compiler, FLAGS, os.uname().machine)).encode())
+    digest.update(repr((compiler, FLAGS, SEARCH, STEPS, os.uname().machine)).encode())
     return digest.hexdigest()

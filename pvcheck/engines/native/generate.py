@@ -13,10 +13,10 @@ from pvcheck.engines.native.text import comment, table
 from pvcheck.engines.native.values import wide
 from pvcheck.model.code import Lock, Mode
 from pvcheck.model.compile_model import judged, premise
-from pvcheck.model.compiled import first_of, waited_for
+from pvcheck.model.compiled import first_of, may_wait
 from pvcheck.model.encoding import Unsupported
 from pvcheck.model.expr import TRUE, Bound, Domain, Expr
-from pvcheck.model.model import Guard, Location, ThreadFamily, Variable
+from pvcheck.model.model import Guard, Location, Variable
 from pvcheck.model.program import Covered
 from pvcheck.model.reduction import Reduction
 from pvcheck.model.semantics import Semantics
@@ -187,44 +187,32 @@ class _Generator:
 
     # Steps
 
-    def _steps(self) -> tuple[list[str], list[tuple[str, str]]]:
-        """The functions, and per location the names of the step and of what it wants (or ``0``)."""
+    def _steps(self) -> tuple[list[str], list[str]]:
+        """The functions, and per location the name of the step (or ``0``)."""
         functions: list[str] = []
-        names: list[tuple[str, str]] = []
+        names: list[str] = []
         for number, family in enumerate(self.model.threads):
             self.bases[family.name] = len(names)
-            steps = [("0", "0")] * len(family.locations)
+            steps = ["0"] * len(family.locations)
             for n in self.semantics.locations(family):
-                texts = self._step(number, family, family.locations[n])
-                functions += texts
-                steps[n] = (f"step_{number}_{n}", f"wanted_{number}_{n}" if len(texts) > 1 else "0")
+                location, steps[n] = family.locations[n], f"step_{number}_{n}"
+                written = Steps(self.state, family, self.items)
+                text = written.step(steps[n], location.live, location.code)
+                functions.append(f"/* {self._where(location)} */\n{text}")
             names += steps
         return functions, names
-
-    def _step(self, number: int, family: ThreadFamily, location: Location) -> list[str]:
-        """Its function, and that of the lock it begins with."""
-        steps = Steps(self.state, family, self.items)
-        text = steps.step(f"step_{number}_{location.number}", location.live, location.code)
-        texts = [f"/* {self._where(location)} */\n{text}"]
-        lock = waited_for(location.code)
-        if lock is not None:
-            wanted = Steps(self.state, family, self.items)
-            texts.append(wanted.wanted(f"wanted_{number}_{location.number}", location.live, lock))
-        return texts
 
     def _where(self, location: Location) -> str:
         place = self.model.where(location.span)
         return comment(f"{place} ({location.procedure}): {location.text}")
 
-    def _tables(self, steps: Sequence[tuple[str, str]]) -> str:
+    def _tables(self, steps: Sequence[str]) -> str:
         threads = self.instance.threads
-        names = [name for pair in steps for name in pair if name != "0"]
         return "\n".join(
             [
                 "typedef int Step(X *x);",
-                *(f"Step {name};" for name in names),
-                table("Step *", "STEPS", [step for step, _ in steps]),
-                table("Step *", "STEP_WANTED", [wanted for _, wanted in steps]),
+                *(f"Step {name};" for name in steps if name != "0"),
+                table("Step *", "STEPS", steps),
                 table("int", "THREAD_STEP", (self.bases[f.name] for f, _ in threads)),
                 table("u64", "THREAD_ELEMENT", (element or 0 for _, element in threads)),
                 table("int", "THREAD_SNAPSHOTS", self.layout.snapshot_start),
@@ -249,6 +237,7 @@ class _Generator:
             for family in self.model.threads
             for location in family.locations
         ]
+        waits = (isinstance(i, Lock) and may_wait(i) for i in first)
         shared = (isinstance(i, Lock) and i.mode is Mode.SHARED for i in first)
         return "\n".join(
             [
@@ -258,6 +247,7 @@ class _Generator:
                 table("u8", "STEP_COMMITS", (mover.commits for mover in moving)),
                 table("u16", "STEP_TAKES", (number(mover.takes) for mover in moving)),
                 table("u16", "STEP_RELEASES", (number(mover.releases) for mover in moving)),
+                table("u8", "STEP_WAITS", waits),
                 table("u8", "STEP_SHARES", shared),
             ]
         )

@@ -40,6 +40,7 @@ from pvcheck.model.code import (
     TryLock,
 )
 from pvcheck.model.compile_code import slots_of
+from pvcheck.model.compiled import waited_for
 from pvcheck.model.encoding import Unsupported
 from pvcheck.model.expr import Expr
 from pvcheck.model.model import FINISHED, ThreadFamily
@@ -87,6 +88,8 @@ class Steps(Assignments):
         """Slots that it may set."""
         self._covered: list[Covered] = []
         """What is covered here and not written yet."""
+        self._wanted: Lock | None = None
+        """The operation that the step begins with, if it may wait."""
 
     def step(self, name: str, live: tuple[int, ...], code: Code) -> str:
         """The function for ``code``, begun where the slots ``live`` are."""
@@ -94,6 +97,7 @@ class Steps(Assignments):
         mentioned = slots_of(inside)
         self._begun = frozenset(live)
         self._changed = frozenset(map(_assigned, inside)) - {None}
+        self._wanted = waited_for(code)
         self._reset = tuple(s for s in self.snapshots if s in live or s in mentioned)
         if self._block(code):
             self.emit("__builtin_unreachable();")
@@ -108,21 +112,6 @@ class Steps(Assignments):
             ),
         ]
         return "\n".join([*head, *self.lines, "}", ""])
-
-    def wanted(self, name: str, live: tuple[int, ...], lock: Lock) -> str:
-        """The function for the cell of the lock that a step begins with; -1 if that faults."""
-        cell = self.lock_cell(lock.lock)
-        return "\n".join(
-            [
-                f"int {name}(X *x)",
-                "{",
-                *self._unpack(live, {int(n) for n in _LOCALS.findall(cell)}),
-                f"{INDENT}int cell = (int)({cell});",
-                f"{INDENT}return x->fault ? -1 : cell;",
-                "}",
-                "",
-            ]
-        )
 
     def _local_type(self, slot: int) -> str:
         return self.declared(self.family.locals[slot].type)
@@ -306,6 +295,8 @@ class Steps(Assignments):
             self.emit(f"{instruction.action.value}(x, {cell});")
             self.look()
             return
+        if instruction is self._wanted:
+            self.emit(f"want(x, {cell});")
         taken = self.temporary(f"{function}(x, {cell})", "int")
         self.look()
         self.emit(f"if (!{taken}) return BLOCKED;")

@@ -3,6 +3,10 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
+/* Of what other threads change meanwhile: it need not be the newest value. */
+#define LOOK(place) __atomic_load_n(&(place), __ATOMIC_RELAXED)
+#define SET(place, value) __atomic_store_n(&(place), value, __ATOMIC_RELAXED)
+
 #ifndef MAP_NORESERVE
 #define MAP_NORESERVE 0
 #endif

@@ -6,7 +6,7 @@
 
 typedef struct Parts {
     u64 *rows;  /* reserved for `most` rows */
-    u32 *slots; /* open addressing: number + 1, 0 is empty */
+    u64 *slots; /* open addressing: half of the row's hash, and its number + 1; 0 is empty */
     u64 mask;   /* number of slots less 1 */
     u32 count;
     u32 most;
@@ -52,7 +52,13 @@ static void parts_close(Parts *p, int words)
 
 static inline u64 parts_bytes(const Parts *p, int words)
 {
-    return (u64)p->count * (u64)words * sizeof *p->rows + (p->mask + 1) * sizeof *p->slots;
+    return (u64)LOOK(p->count) * (u64)words * sizeof *p->rows + (p->mask + 1) * sizeof *p->slots;
+}
+
+static inline void copy_row(u64 *to, const u64 *from, int words)
+{
+    for (int k = 0; k < words; ++k)
+        to[k] = from[k];
 }
 
 static inline int rows_equal(const u64 *a, const u64 *b, int words)
@@ -63,50 +69,77 @@ static inline int rows_equal(const u64 *a, const u64 *b, int words)
     return !difference;
 }
 
+#define HALF_HASH 0xffffffff00000000ULL
+
+static inline u64 first_slot(const Parts *p, u64 hash)
+{
+    return hash >> 32 & p->mask;
+}
+
+/* To look rows up while nothing grows. */
+static inline Parts parts_view(const Parts *p)
+{
+    return (Parts){.rows = p->rows, .slots = p->slots, .mask = p->mask};
+}
+
+/* Have the row of this hash, if there is one, on its way. Its first slot should be here. */
+static inline void prefetch_row(const Parts *p, u64 hash, int words)
+{
+    for (u64 at = first_slot(p, hash);; at = (at + 1) & p->mask) {
+        u64 slot = __atomic_load_n(&p->slots[at], __ATOMIC_RELAXED);
+        if (slot && (slot ^ hash) & HALF_HASH)
+            continue;
+        __builtin_prefetch(p->rows + (size_t)((u32)slot - (slot != 0)) * (size_t)words);
+        return;
+    }
+}
+
 /* The number of a row, added if it is new. `spare`: a number that this thread has in reserve, as it lost a
  * race for its slot. */
 static inline u32 parts_number(Parts *p, const u64 *row, u64 hash, int words, u32 *spare, int *fresh)
 {
-    for (u64 at = hash & p->mask;; at = (at + 1) & p->mask) {
-        u32 slot = __atomic_load_n(&p->slots[at], __ATOMIC_ACQUIRE);
+    for (u64 at = first_slot(p, hash);; at = (at + 1) & p->mask) {
+        u64 slot = __atomic_load_n(&p->slots[at], __ATOMIC_ACQUIRE);
         if (!slot) {
             u32 number = *spare;
             if (number == NO_PART)
                 number = __atomic_fetch_add(&p->count, 1, __ATOMIC_RELAXED);
             *spare = NO_PART;
-            memcpy(p->rows + (size_t)number * (size_t)words, row, (size_t)words * sizeof *row);
-            if (__atomic_compare_exchange_n(&p->slots[at], &slot, number + 1, 0, __ATOMIC_RELEASE,
-                                            __ATOMIC_ACQUIRE)) {
+            copy_row(p->rows + (size_t)number * (size_t)words, row, words);
+            if (__atomic_compare_exchange_n(&p->slots[at], &slot, (hash & HALF_HASH) | (number + 1), 0,
+                                            __ATOMIC_RELEASE, __ATOMIC_ACQUIRE)) {
                 *fresh = 1;
                 return number;
             }
             *spare = number;
         }
-        if (rows_equal(p->rows + (size_t)(slot - 1) * (size_t)words, row, words))
-            return slot - 1;
+        if ((slot ^ hash) & HALF_HASH)
+            continue;
+        u32 number = (u32)slot - 1;
+        if (rows_equal(p->rows + (size_t)number * (size_t)words, row, words))
+            return number;
     }
 }
 
 /* Whether there should be more slots before much is added. */
 static inline int parts_crowded(const Parts *p, u32 margin)
 {
-    return p->count + (u64)margin > (p->mask + 1) / 8 * 5;
+    return LOOK(p->count) + (u64)margin > (p->mask + 1) / 8 * 5;
 }
 
-/* Four times the slots; 0 if there is no memory. Nobody may add meanwhile. */
-static int parts_grow(Parts *p, int words)
+#define FEW_SLOTS (1 << 18) /* smaller tables grow faster */
+
+/* More slots; 0 if there is no memory. Nobody may add meanwhile. */
+static int parts_grow(Parts *p)
 {
-    u64 mask = p->mask * 4 + 3;
-    u32 *slots = map_memory((mask + 1) * sizeof *slots);
+    u64 mask = p->mask < FEW_SLOTS ? p->mask * 4 + 3 : p->mask * 2 + 1;
+    u64 *slots = map_memory((mask + 1) * sizeof *slots);
     if (!slots)
         return 0;
     for (u64 old = 0; old <= p->mask; ++old) {
-        u32 slot = p->slots[old];
-        if (old + 16 <= p->mask && p->slots[old + 16])
-            __builtin_prefetch(p->rows + (size_t)(p->slots[old + 16] - 1) * (size_t)words);
+        u64 slot = p->slots[old], at = slot >> 32 & mask;
         if (!slot)
             continue;
-        u64 at = row_hash(p->rows + (size_t)(slot - 1) * (size_t)words, words) & mask;
         while (slots[at])
             at = (at + 1) & mask;
         slots[at] = slot;

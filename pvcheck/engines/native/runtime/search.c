@@ -7,11 +7,11 @@
 
 /* ---- keys -------------------------------------------------------------------------------------------------- */
 
-static inline u64 key_of(const Search *s, const Entry *e)
+static inline u64 key_of(const Entry *e, int shared_bits, int local_bits)
 {
     u64 key = e->part[0];
-    int shift = s->shared_bits;
-    for (int k = 1; k < PARTS; ++k, shift += s->local_bits)
+    int shift = shared_bits;
+    for (int k = 1; k < PARTS; ++k, shift += local_bits)
         key |= (u64)e->part[k] << shift;
     return key;
 }
@@ -33,7 +33,7 @@ static int bits_for(const Search *s, u64 count)
 
 static u32 local_count(const Search *s)
 {
-    return TUPLES ? s->tuple.count : s->local.count;
+    return TUPLES ? LOOK(s->tuple.count) : LOOK(s->local.count);
 }
 
 static u64 bytes_used(const Search *s)
@@ -42,7 +42,7 @@ static u64 bytes_used(const Search *s)
     if (TUPLES)
         bytes += parts_bytes(&s->tuple, TUPLE_WORDS);
     for (u32 k = 0; k < s->run->workers; ++k)
-        bytes += (s->level[k].room + s->next[k].room) * sizeof(Entry);
+        bytes += (LOOK(s->level[k].room) + LOOK(s->next[k].room)) * sizeof(Entry);
     if (s->run->record)
         bytes += s->run->states * (sizeof(Entry) + sizeof(Parent));
     return bytes;
@@ -52,10 +52,10 @@ static u64 bytes_used(const Search *s)
 static int crowded(const Search *s)
 {
     u32 margin = margin_of(s) / 2;
-    return s->states.count + margin > states_slots(&s->states) / 5 * 4 || parts_crowded(&s->shared, margin) ||
+    return LOOK(s->states.count) + margin > states_slots(&s->states) / 5 * 4 || parts_crowded(&s->shared, margin) ||
            parts_crowded(&s->local, margin) || (TUPLES && parts_crowded(&s->tuple, margin)) ||
-           (s->shared.count + (u64)margin) >> s->shared_bits || (local_count(s) + (u64)margin) >> s->local_bits ||
-           s->shared.count + margin > s->shared.most || local_count(s) + margin > (TUPLES ? s->tuple : s->local).most;
+           (LOOK(s->shared.count) + (u64)margin) >> s->shared_bits || (local_count(s) + (u64)margin) >> s->local_bits ||
+           LOOK(s->shared.count) + margin > s->shared.most || local_count(s) + margin > (TUPLES ? s->tuple : s->local).most;
 }
 
 #define AHEAD 48 /* keys on their way into a new table */
@@ -68,7 +68,9 @@ static int states_again(Search *s, int shared_bits, int local_bits, int bucket_b
     for (;;) {
         if (!states_open(&new, bits, bucket_bits))
             return 0;
-        int full = 0, same = bits == s->states.bits && shared_bits == s->shared_bits;
+        /* Longer slots are fewer. */
+        int full = s->states.count > states_slots(&new) / 5 * 4;
+        int same = bits == s->states.bits && shared_bits == s->shared_bits;
         u64 mixed[AHEAD + LINE / 4], all = low_bits(s->shared_bits), local = low_bits(s->local_bits);
         int n = 0;
         for (u64 bucket = 0; bucket >> s->states.bucket_bits == 0 && !full; ++bucket) {
@@ -104,6 +106,36 @@ static int states_again(Search *s, int shared_bits, int local_bits, int bucket_b
 
 /* Bits of the number of buckets: smaller tables grow faster. */
 #define SMALL 18
+/* Bits of the number of buckets: smaller tables have slots of 8 bytes, so that keys need not be made again. */
+#define TINY 14
+
+/* Bits of the parts of keys for `bucket_bits`: enough for the rows that will be there when the buckets are full
+ * again, and as many more as go into the slots, since making all keys again costs more than all growth. */
+static void key_bits(const Search *s, int bucket_bits, int *shared_bits, int *local_bits)
+{
+    int growth = bucket_bits - s->states.bucket_bits, others = PARTS - 1;
+    int shared = bits_for(s, (u64)s->shared.count << (growth ? growth : 1));
+    int local = bits_for(s, 2 * (u64)local_count(s));
+    if (shared + others * local > 64) {
+        shared = bits_for(s, s->shared.count);
+        local = bits_for(s, local_count(s));
+    }
+    int rest = shared + others * local - bucket_bits;
+    int short_slots = bucket_bits >= TINY && rest <= SHORT_REST;
+    int room = (short_slots ? SHORT_REST : LONG_REST) - rest;
+    int now = s->shared_bits + others * s->local_bits - bucket_bits;
+    *shared_bits = s->shared_bits;
+    *local_bits = s->local_bits;
+    if (shared <= s->shared_bits && local <= s->local_bits && (now <= SHORT_REST || !short_slots))
+        return;
+    room = room < 64 - bucket_bits - rest ? room : 64 - bucket_bits - rest;
+    if (room >= 2 * others) {
+        ++local;
+        room -= others;
+    }
+    *local_bits = local;
+    *shared_bits = room < 0 ? shared : shared + room < 32 ? shared + room : 32;
+}
 
 /* Makes room in all tables that need it. Nobody else may work. */
 static void grow(Search *s, int full)
@@ -114,34 +146,32 @@ static void grow(Search *s, int full)
         (TUPLES && s->tuple.count + margin > s->tuple.most))
         sound = 0;
     u64 more = 0;
-    int bucket_bits = s->states.bucket_bits;
-    if (full || s->states.count + margin > states_slots(&s->states) / 5 * 4) {
+    int bucket_bits = s->states.bucket_bits, shared_bits, local_bits;
+    int long_keys = (s->shared.count + (u64)margin) >> s->shared_bits || (local_count(s) + (u64)margin) >> s->local_bits;
+    /* If keys are made again, the table may as well grow that soon will have to. */
+    if (full || s->states.count + margin > states_slots(&s->states) / 5 * (long_keys ? 2 : 4)) {
         bucket_bits += bucket_bits < SMALL ? 2 : 1;
         more += states_bytes(&s->states) << (bucket_bits - s->states.bucket_bits);
     }
-    more += parts_crowded(&s->shared, margin) ? 16 * (s->shared.mask + 1) : 0;
+    more += parts_crowded(&s->shared, margin) ? 4 * sizeof *s->shared.slots * (s->shared.mask + 1) : 0;
     if (bytes_used(s) + more > s->run->most_bytes) {
         s->run->reason = MEMORY;
-        s->ending = 1;
-        s->over = full;
+        SET(s->ending, 1);
+        SET(s->over, full);
         return;
     }
     while (sound && parts_crowded(&s->shared, margin))
-        sound = parts_grow(&s->shared, WORDS);
+        sound = parts_grow(&s->shared);
     while (sound && parts_crowded(&s->local, margin))
-        sound = parts_grow(&s->local, LOCAL_WORDS);
+        sound = parts_grow(&s->local);
     while (TUPLES && sound && parts_crowded(&s->tuple, margin))
-        sound = parts_grow(&s->tuple, TUPLE_WORDS);
-    int shared_bits = s->shared_bits, local_bits = s->local_bits;
-    if ((s->shared.count + (u64)margin) >> shared_bits)
-        shared_bits = bits_for(s, 4 * (u64)s->shared.count);
-    if ((local_count(s) + (u64)margin) >> local_bits)
-        local_bits = bits_for(s, 4 * (u64)local_count(s));
+        sound = parts_grow(&s->tuple);
+    key_bits(s, bucket_bits, &shared_bits, &local_bits);
     if (sound && (bucket_bits != s->states.bucket_bits || shared_bits != s->shared_bits || local_bits != s->local_bits))
         sound = states_again(s, shared_bits, local_bits, bucket_bits);
     if (!sound) {
         s->run->reason = NO_ROOM;
-        s->over = 1;
+        SET(s->over, 1);
     }
 }
 
@@ -149,8 +179,8 @@ static void grow(Search *s, int full)
 
 static void grow_and_go_on(Search *s)
 {
-    grow(s, s->growth == 2);
-    s->growth = 0;
+    grow(s, LOOK(s->growth) == 2);
+    SET(s->growth, 0);
     s->parked = 0;
     ++s->round;
     pthread_cond_broadcast(&s->changed);
@@ -160,7 +190,7 @@ static void grow_and_go_on(Search *s)
 static void park(Search *s)
 {
     pthread_mutex_lock(&s->mutex);
-    if (s->growth) {
+    if (LOOK(s->growth)) {
         int round = s->round;
         if (++s->parked + s->resting == s->working)
             grow_and_go_on(s);
@@ -177,7 +207,7 @@ static void rest(Search *s)
     pthread_mutex_lock(&s->mutex);
     ++s->resting;
     while (s->run->pause && !s->run->halt) {
-        if (s->growth && s->parked && s->parked + s->resting == s->working)
+        if (LOOK(s->growth) && s->parked && s->parked + s->resting == s->working)
             grow_and_go_on(s);
         s->run->paused = s->resting == s->working;
         pthread_mutex_unlock(&s->mutex);
@@ -192,8 +222,8 @@ static void rest(Search *s)
 static void ask_for_growth(Search *s, int how)
 {
     pthread_mutex_lock(&s->mutex);
-    if (s->growth < how)
-        s->growth = how;
+    if (LOOK(s->growth) < how)
+        SET(s->growth, how);
     pthread_mutex_unlock(&s->mutex);
 }
 
@@ -201,7 +231,7 @@ static void leave(Search *s)
 {
     pthread_mutex_lock(&s->mutex);
     --s->working;
-    if (s->growth && s->parked && s->parked + s->resting == s->working)
+    if (LOOK(s->growth) && s->parked && s->parked + s->resting == s->working)
         grow_and_go_on(s);
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->mutex);
@@ -219,7 +249,7 @@ static void hit(Hit *h, u64 depth, u64 at, int thread, u32 outcome)
 static void give_up(Worker *wk)
 {
     wk->search->run->reason = LIMITATION;
-    wk->search->over = 1;
+    SET(wk->search->over, 1);
 }
 
 /* Judge the invariants of a new shared part that differs in some cells from one that was judged. */
@@ -250,34 +280,25 @@ static void judge_shared(Worker *wk, const u64 *now, const u64 *before, u64 at, 
     }
 }
 
-/* Judge the lock that a thread is about to take in the state whose shared part is `row`; its cell, or -1. */
-static int judge_lock(Worker *wk, const u64 *row, int step, u64 at)
+/* Judge the lock that a thread is about to take in the state whose shared part is `row`. */
+static void judge_lock(Worker *wk, const u64 *row, int cell, u64 at)
 {
     X *x = &wk->x;
-    memcpy(x->w, row, sizeof x->w);
-    x->fault = x->late = 0;
-    int cell = STEP_WANTED[step](x);
-    if (x->late || x->broken)
-        give_up(wk);
-    x->fault = x->late = 0;
-    if (cell < 0)
-        return -1;
-    u32 who = 1 + (u32)cell * THREADS + (u32)x->thread;
 #if LOCK_WORDS == 1
+    u32 who = 1 + (u32)cell * THREADS + (u32)x->thread;
     struct Seen *seen = &wk->seen[(scramble((row[0] & LOCK_MASK) ^ (u64)who << 48)) & 1023];
     if (!wk->search->judging && seen->who == who && seen->locks == (row[0] & LOCK_MASK))
-        return cell;
+        return;
     *seen = (struct Seen){row[0] & LOCK_MASK, who};
 #endif
     lockset others = held_by(row, x->thread) & ~((lockset)1 << cell);
     if (others & ~MAY_PRECEDE[cell] && wk->search->run->asked[LOCK_ORDER])
         hit(&wk->hits[LOCK_ORDER], wk->search->depth, at, -1, 0);
     if (wk->search->judging)
-        return cell;
+        return;
     for (int k = 0; k < LOCK_CELLS; ++k)
         if (others >> k & 1)
             hit(&wk->edges[LOCK_EDGE[k * LOCK_CELLS + cell]], wk->search->depth, at, x->thread, (u32)cell);
-    return cell;
 }
 
 /* Whether some waiting thread is on a cycle of waits, or on a way to a finished one. */
@@ -317,15 +338,15 @@ static void keep(Worker *wk, const Candidate *c)
         }
         if (!entries || (wk->search->run->record && !parents)) {
             wk->search->run->reason = NO_ROOM;
-            wk->search->over = 1;
+            SET(wk->search->over, 1);
             return;
         }
-        out->room = room;
+        SET(out->room, room);
     }
     out->entries[out->count] = c->entry;
     if (wk->search->run->record)
         out->parents[out->count] = (Parent){c->at, c->thread, c->renaming, c->outcome};
-    ++out->count;
+    SET(out->count, out->count + 1);
 }
 
 #include "symmetry.c"
@@ -341,7 +362,7 @@ static u32 tuple_of(Worker *wk, const u32 *locals)
 }
 
 /* The numbers of a candidate's parts. */
-static void number_parts(Worker *wk, Candidate *c)
+static inline __attribute__((always_inline)) void number_parts(Worker *wk, Candidate *c)
 {
     Search *s = wk->search;
     int fresh = 0;
@@ -366,31 +387,30 @@ static void number_parts(Worker *wk, Candidate *c)
 static void flush(Worker *wk)
 {
     Search *s = wk->search;
-    Parts *shared = &s->shared;
-    for (int k = 0; k < wk->waiting; ++k) {
-        Candidate *c = &wk->batch[k];
-        u32 slot = c->changes ? shared->slots[c->hash & shared->mask] : 0;
-        if (slot)
-            __builtin_prefetch(shared->rows + (size_t)(slot - 1) * WORDS);
-    }
-    for (int k = 0; k < wk->waiting; ++k) {
-        Candidate *c = &wk->batch[k];
-        number_parts(wk, c);
-        c->hash = mix(key_of(s, &c->entry), s->states.bits);
-        __builtin_prefetch(bucket_of(&s->states, c->hash), 1);
-    }
+    const Parts shared = parts_view(&s->shared);
     u64 new = 0;
+    for (const Candidate *c = wk->batch; c < wk->batch + wk->waiting; ++c)
+        if (c->changes)
+            prefetch_row(&shared, c->hash, WORDS);
+    States states = states_view(&s->states);
+    int shared_bits = s->shared_bits, local_bits = s->local_bits;
+    for (Candidate *c = wk->batch; c < wk->batch + wk->waiting; ++c) {
+        number_parts(wk, c);
+        c->hash = mix(key_of(&c->entry, shared_bits, local_bits), states.bits);
+        __builtin_prefetch(bucket_of(&states, c->hash), 1);
+    }
     for (int k = 0; k < wk->waiting; ++k) {
         Candidate *c = &wk->batch[k];
-        int is = states_add(&s->states, c->hash);
-        while (is == FULL && !s->over) {
+        int is = states_add(&states, c->hash);
+        while (is == FULL && !LOOK(s->over)) {
             __atomic_fetch_add(&s->states.count, new, __ATOMIC_RELAXED);
             new = 0;
             ask_for_growth(s, 2);
             park(s);
+            states = states_view(&s->states);
             for (int j = k; j < wk->waiting; ++j)
-                wk->batch[j].hash = mix(key_of(s, &wk->batch[j].entry), s->states.bits);
-            is = states_add(&s->states, c->hash);
+                wk->batch[j].hash = mix(key_of(&wk->batch[j].entry, s->shared_bits, s->local_bits), states.bits);
+            is = states_add(&states, c->hash);
         }
         if (is == NEW) {
             keep(wk, c);
@@ -399,10 +419,22 @@ static void flush(Worker *wk)
     }
     __atomic_fetch_add(&s->states.count, new, __ATOMIC_RELAXED);
     wk->waiting = 0;
-    if (!s->growth && crowded(s))
+    if (!LOOK(s->growth) && crowded(s))
         ask_for_growth(s, 1);
-    if (s->growth)
+    if (LOOK(s->growth))
         park(s);
+}
+
+/* The number of a local part that a step has led to from another. */
+static u32 local_of(Worker *wk, const u64 *row, u32 before, u32 outcome)
+{
+    struct After *after = &wk->after[(before + outcome * 97) & (AFTER - 1)];
+    if (!rows_equal(after->row, row, LOCAL_WORDS)) {
+        int fresh;
+        copy_row(after->row, row, LOCAL_WORDS);
+        after->number = parts_number(&wk->search->local, row, row_hash(row, LOCAL_WORDS), LOCAL_WORDS, &wk->spare_local, &fresh);
+    }
+    return after->number;
 }
 
 /* A step that was taken from entry `e`, whose shared part is `row`. */
@@ -410,8 +442,7 @@ static void met(Worker *wk, const Entry *e, const u64 *row, const u32 *locals, u
 {
     Search *s = wk->search;
     X *x = &wk->x;
-    int fresh = 0;
-    u32 local = parts_number(&s->local, x->n, row_hash(x->n, LOCAL_WORDS), LOCAL_WORDS, &wk->spare_local, &fresh);
+    u32 local = local_of(wk, x->n, locals[x->thread], outcome);
     Candidate *c = &wk->batch[wk->waiting++];
     memcpy(c->locals, locals, sizeof c->locals);
     c->locals[x->thread] = local;
@@ -422,9 +453,9 @@ static void met(Worker *wk, const Entry *e, const u64 *row, const u32 *locals, u
     c->renaming = 0;
     c->changes = !rows_equal(row, x->w, WORDS);
     if (c->changes) {
-        memcpy(c->w, x->w, sizeof c->w);
+        copy_row(c->w, x->w, WORDS);
         c->hash = row_hash(x->w, WORDS);
-        __builtin_prefetch(&s->shared.slots[c->hash & s->shared.mask]);
+        __builtin_prefetch(&s->shared.slots[first_slot(&s->shared, c->hash)]);
     }
     if (wk->waiting == BATCH)
         flush(wk);
@@ -501,14 +532,11 @@ static int expand_thread(Worker *wk, const Entry *e, const u64 *row, const u32 *
     x->me = THREAD_ELEMENT[t];
     x->first = THREAD_SNAPSHOTS[t];
     x->l = local;
-    if (STEP_WANTED[step]) {
-        all->wanted[t] = judge_lock(wk, row, step, at);
-        all->shares[t] = STEP_SHARES[step];
-    }
     x->count = 0;
+    x->wanted = -1;
     do {
         int steps;
-        memcpy(x->w, row, sizeof x->w);
+        copy_row(x->w, row, WORDS);
         x->l = local;
         x->taken = x->fault = x->late = 0;
         x->way = 0;
@@ -533,7 +561,12 @@ static int expand_thread(Worker *wk, const Entry *e, const u64 *row, const u32 *
         }
         ++outcomes;
     } while (advance(x));
-    wk->transitions += s->judging ? 0 : outcomes;
+    if (STEP_WAITS[step] && x->wanted >= 0) {
+        all->wanted[t] = x->wanted;
+        all->shares[t] = STEP_SHARES[step];
+        judge_lock(wk, row, x->wanted, at);
+    }
+    SET(wk->transitions, wk->transitions + (s->judging ? 0 : outcomes));
     if (!outcomes) {
         all->idle |= bit;
         if (who) {
@@ -589,15 +622,17 @@ static u64 level_count(const Search *s, const Segment *level)
 {
     u64 count = 0;
     for (u32 k = 0; k < s->run->workers; ++k)
-        count += level[k].count;
+        count += LOOK(level[k].count);
     return count;
 }
+
+#define ON_THEIR_WAY 8 /* states whose shared parts will be needed soon */
 
 /* This worker's share of the level. */
 static void work(Worker *wk)
 {
     Search *s = wk->search;
-    while (!s->over && !s->ending && !s->run->halt) {
+    while (!LOOK(s->over) && !LOOK(s->ending) && !s->run->halt) {
         if (s->run->pause) {
             flush(wk);
             rest(s);
@@ -610,10 +645,10 @@ static void work(Worker *wk)
             const Segment *from = &s->level[k];
             u64 low = begin > offset ? begin - offset : 0;
             u64 high = end > offset ? end - offset : 0;
-            for (u64 i = low; i < high && i < from->count && !s->over; ++i) {
+            for (u64 i = low; i < high && i < from->count && !LOOK(s->over); ++i) {
                 some = 1;
-                if (i + 4 < from->count)
-                    __builtin_prefetch(s->shared.rows + (size_t)from->entries[i + 4].part[0] * WORDS);
+                if (i + ON_THEIR_WAY < from->count)
+                    __builtin_prefetch(s->shared.rows + (size_t)from->entries[i + ON_THEIR_WAY].part[0] * WORDS);
                 expand(wk, &from->entries[i], offset + i);
             }
             offset += from->count;
@@ -621,21 +656,21 @@ static void work(Worker *wk)
         if (!some && begin >= offset)
             break;
         if (wk->number == 0) {
-            s->run->states = s->states.count;
+            s->run->states = LOOK(s->states.count);
             s->run->bytes = bytes_used(s);
             u64 transitions = 0;
             for (u32 k = 0; k < s->run->workers; ++k)
-                transitions += s->workers[k].transitions;
+                transitions += LOOK(s->workers[k].transitions);
             s->run->transitions = transitions;
             s->run->frontier = level_count(s, s->next) + (offset > begin ? offset - begin : 0);
             if (s->run->bytes > s->run->most_bytes) {
                 s->run->reason = MEMORY;
-                s->ending = 1;
+                SET(s->ending, 1);
             }
         }
-        if (s->states.count >= s->run->most_states) {
+        if (LOOK(s->states.count) >= s->run->most_states) {
             s->run->reason = STATES;
-            s->ending = 1;
+            SET(s->ending, 1);
         }
     }
     if (!s->judging)
@@ -724,7 +759,7 @@ static void gather(Search *s)
 static int finished_level(Search *s)
 {
     Run *run = s->run;
-    if (s->over || s->ending)
+    if (LOOK(s->over) || LOOK(s->ending))
         return 1;
     if (run->halt) {
         run->reason = STOPPED;
@@ -782,7 +817,7 @@ static int set_up(Search *s)
 {
     Run *run = s->run;
     u64 most = 0xfffffff0u;
-    int opened = parts_open(&s->shared, WORDS, 1 << 14, most) && parts_open(&s->local, LOCAL_WORDS, 1 << 14, most / 16);
+    int opened = parts_open(&s->shared, WORDS, 1 << 14, most) && parts_open(&s->local, LOCAL_WORDS, 1 << 11, most / 16);
     if (TUPLES)
         opened = opened && parts_open(&s->tuple, TUPLE_WORDS, 1 << 14, most);
     s->shared_bits = s->local_bits = bits_for(s, 1024);
@@ -825,7 +860,7 @@ static void first_state(Search *s)
         s->symmetric[c->source] = 1;
     number_parts(wk, c);
     judge_shared(wk, FIRST_SHARED, NULL, 0, -1, 0);
-    c->hash = mix(key_of(s, &c->entry), s->states.bits);
+    c->hash = mix(key_of(&c->entry, s->shared_bits, s->local_bits), s->states.bits);
     states_add(&s->states, c->hash);
     s->states.count = 1;
     wk->out = &s->level[0];

@@ -103,6 +103,7 @@ typedef struct Candidate {
 #define BATCH 64
 #define KNOWN (1 << 13)         /* renamed shared parts that a worker remembers */
 #define KNOWN_LOCALS (1u << 16) /* local parts whose renamings are remembered */
+#define AFTER (1 << 10)          /* steps from local parts whose result a worker remembers */
 #define BLOCK 128 /* states that a worker takes at a time */
 
 typedef struct Worker {
@@ -124,6 +125,10 @@ typedef struct Worker {
         u64 locks;
         u32 who;
     } seen[1024]; /* lock acquisitions that were looked at */
+    struct After {
+        u64 row[LOCAL_WORDS]; /* a row of zeros is none */
+        u32 number;
+    } after[AFTER]; /* what the last step from a local part led to */
 #if RENAMINGS > 1
     struct Known {
         u64 row[WORDS];
@@ -152,7 +157,7 @@ typedef struct Search {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     int working, parked, resting, round, level_round;
-    volatile int growth; /* asked for; 2: there is no place for a state */
-    volatile int ending; /* workers end with the block they are at; the search can be saved then */
-    volatile int over;   /* they end at once */
+    int growth; /* asked for; 2: there is no place for a state */
+    int ending; /* workers end with the block they are at; the search can be saved then */
+    int over;   /* they end at once */
 } Search;

@@ -10,6 +10,8 @@ enum { OLD, NEW, FULL };
 #define LINE 64 /* bytes of a bucket */
 #define FAR 64  /* a key lies less than FAR buckets behind its own: enough for four of five slots full */
 #define FAR_BITS 6
+#define SHORT_REST (31 - FAR_BITS) /* bits of a key that a slot of 4 bytes keeps */
+#define LONG_REST (63 - FAR_BITS)  /* of 8 bytes */
 
 typedef struct States {
     void *slots;
@@ -26,7 +28,10 @@ static inline u64 low_bits(int bits)
 
 #define MIX_1 0xd6e8feb86659fd93ULL
 #define MIX_2 0xa0761d6478bd642fULL
-#define MIX_3 0x9fb21c651e98df25ULL
+
+/* Times those: 1 modulo 2^64. */
+#define INVERSE_1 0xcfee444d8b59a89bULL
+#define INVERSE_2 0x939c72e4af1e62cfULL
 
 static inline u64 mix(u64 key, int bits)
 {
@@ -36,18 +41,7 @@ static inline u64 mix(u64 key, int bits)
     key = key * MIX_1 & all;
     key ^= key >> half;
     key = key * MIX_2 & all;
-    key ^= key >> half;
-    key = key * MIX_3 & all;
     return key ^ key >> half;
-}
-
-/* The number that times an odd one is 1, modulo 2^64 (Newton's iteration). */
-static inline u64 inverse(u64 odd)
-{
-    u64 x = odd;
-    for (int k = 0; k < 5; ++k)
-        x *= 2 - odd * x;
-    return x;
 }
 
 static inline u64 unmix(u64 mixed, int bits)
@@ -55,11 +49,9 @@ static inline u64 unmix(u64 mixed, int bits)
     u64 all = low_bits(bits);
     int half = (bits + 1) / 2;
     mixed ^= mixed >> half;
-    mixed = mixed * inverse(MIX_3) & all;
+    mixed = mixed * INVERSE_2 & all;
     mixed ^= mixed >> half;
-    mixed = mixed * inverse(MIX_2) & all;
-    mixed ^= mixed >> half;
-    mixed = mixed * inverse(MIX_1) & all;
+    mixed = mixed * INVERSE_1 & all;
     return mixed ^ mixed >> half;
 }
 
@@ -77,14 +69,12 @@ static inline u64 states_bytes(const States *s)
 static int states_open(States *s, int bits, int bucket_bits)
 {
     int rest = bits - bucket_bits;
-    if (bits > 64 || rest < 0)
+    if (bits > 64 || rest < 0 || rest > LONG_REST)
         return 0;
     s->bits = bits;
     s->bucket_bits = bucket_bits;
-    s->slot_bytes = rest + FAR_BITS < 32 ? 4 : 8;
+    s->slot_bytes = rest <= SHORT_REST ? 4 : 8;
     s->count = 0;
-    if (rest + FAR_BITS >= 64)
-        return 0;
     s->slots = map_memory(states_bytes(s));
     return s->slots != NULL;
 }
@@ -100,29 +90,89 @@ static inline void *bucket_of(const States *s, u64 mixed)
     return (char *)s->slots + (mixed & low_bits(s->bucket_bits)) * LINE;
 }
 
-#define ADD_TO(SLOT)                                                                                  \
-    for (u64 far = 0; far < FAR; ++far) {                                                             \
-        SLOT *line = (SLOT *)((char *)s->slots + ((home + far) & buckets) * LINE);                    \
-        SLOT stored = (SLOT)(rest << FAR_BITS | far) + 1;                                             \
-        for (int k = 0; k < (int)(LINE / sizeof *line); ++k) {                                        \
-            SLOT there = __atomic_load_n(line + k, __ATOMIC_RELAXED);                                 \
-            if (!there && __atomic_compare_exchange_n(line + k, &there, stored, 0, __ATOMIC_RELAXED,  \
-                                                      __ATOMIC_RELAXED))                              \
-                return NEW;                                                                           \
-            if (there == stored)                                                                      \
-                return OLD;                                                                           \
-        }                                                                                             \
-    }                                                                                                 \
+/* Bits of a bucket's slots, so many for each: those that hold `stored`, and those that are empty. */
+typedef struct Found {
+    u32 stored, empty;
+} Found;
+
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__
+#endif
+#endif
+
+/* The sanitizer does not know that slots of 4 bytes are also read whole when more of them are read at once. */
+#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__)
+#include <emmintrin.h>
+
+/* All slots at once: how far to look is hard to predict. Each is read once, or one that is filled meanwhile might
+ * seem to hold another key first and not to be empty then. */
+static inline Found find_u32(const u32 *line, u32 stored)
+{
+    const volatile __m128i *slots = (const volatile __m128i *)(const volatile void *)line;
+    __m128i s0 = slots[0], s1 = slots[1], s2 = slots[2], s3 = slots[3];
+    __m128i wanted = _mm_set1_epi32((int)stored), none = _mm_setzero_si128();
+    __m128i a = _mm_packs_epi16(_mm_packs_epi32(_mm_cmpeq_epi32(s0, wanted), _mm_cmpeq_epi32(s1, wanted)),
+                                _mm_packs_epi32(_mm_cmpeq_epi32(s2, wanted), _mm_cmpeq_epi32(s3, wanted)));
+    __m128i b = _mm_packs_epi16(_mm_packs_epi32(_mm_cmpeq_epi32(s0, none), _mm_cmpeq_epi32(s1, none)),
+                                _mm_packs_epi32(_mm_cmpeq_epi32(s2, none), _mm_cmpeq_epi32(s3, none)));
+    return (Found){(u32)_mm_movemask_epi8(a), (u32)_mm_movemask_epi8(b)};
+}
+#else
+static inline Found find_u32(const u32 *line, u32 stored)
+{
+    Found found = {0, 0};
+    for (int k = 0; k < LINE / 4; ++k) {
+        u32 there = __atomic_load_n(line + k, __ATOMIC_RELAXED);
+        found.stored |= (u32)(there == stored) << k;
+        found.empty |= (u32)!there << k;
+    }
+    return found;
+}
+#endif
+
+static inline Found find_u64(const u64 *line, u64 stored)
+{
+    Found found = {0, 0};
+    for (int k = 0; k < LINE / 8; ++k) {
+        u64 there = __atomic_load_n(line + k, __ATOMIC_RELAXED);
+        found.stored |= (u32)(there == stored) << k;
+        found.empty |= (u32)!there << k;
+    }
+    return found;
+}
+
+#define ADD_TO(SLOT, FIND)                                                                               \
+    for (u64 far = 0; far < FAR; ++far) {                                                                \
+        SLOT *line = (SLOT *)((char *)s->slots + ((home + far) & buckets) * LINE);                       \
+        SLOT stored = (SLOT)(rest << FAR_BITS | far) + 1;                                                \
+        Found found = FIND(line, stored);                                                                \
+        if (found.stored)                                                                                \
+            return OLD;                                                                                  \
+        for (; found.empty; found.empty &= found.empty - 1) {                                            \
+            SLOT there = 0, *slot = line + __builtin_ctz(found.empty);                                   \
+            if (__atomic_compare_exchange_n(slot, &there, stored, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) \
+                return NEW;                                                                              \
+            if (there == stored)                                                                         \
+                return OLD;                                                                              \
+        }                                                                                                \
+    }                                                                                                    \
     return FULL
 
 /* Add a key that was mixed. Does not count. */
-static inline int states_add(States *s, u64 mixed)
+static inline __attribute__((always_inline)) int states_add(const States *s, u64 mixed)
 {
     u64 buckets = low_bits(s->bucket_bits), home = mixed & buckets, rest = mixed >> s->bucket_bits;
     if (s->slot_bytes == 4) {
-        ADD_TO(u32);
+        ADD_TO(u32, find_u32);
     }
-    ADD_TO(u64);
+    ADD_TO(u64, find_u64);
+}
+
+/* To add while nothing grows. */
+static inline States states_view(const States *s)
+{
+    return (States){.slots = s->slots, .bits = s->bits, .bucket_bits = s->bucket_bits, .slot_bytes = s->slot_bytes};
 }
 
 /* The mixed keys in a bucket, at most LINE / 4; how many. */

@@ -40,6 +40,7 @@ typedef struct X {
     int broken;    /* more choices than there is room for */
     u64 way;       /* of the lock that the step waits for: threads, as bits */
     int wait_cell; /* that lock */
+    int wanted;    /* the lock that the first step which begins so is about to take, or -1 */
     int taken, count;
     u32 vector[MOST_CHOICES], arity[MOST_CHOICES];
     u8 *covered; /* per item 0, 1, or 2 while it waits for the step to succeed */
@@ -134,6 +135,16 @@ static inline void PUT_WIDE(u64 *w, u64 cell, u128 code)
 
 /* Locks: a cell holds 0, the holder's number and 1, or THREADS plus the bits of those who share it. */
 
+static inline u64 lock_of(const u64 *w, int cell)
+{
+    return GET(w, (u64)cell);
+}
+
+static inline void set_lock(u64 *w, int cell, u64 code)
+{
+    PUT(w, (u64)cell, code);
+}
+
 static inline int holds(u64 cell, int t)
 {
     return cell == (u64)t + 1 || (cell > THREADS && (cell - THREADS) >> t & 1);
@@ -148,7 +159,7 @@ static inline lockset held_by(const u64 *w, int t)
 {
     lockset set = 0;
     for (int cell = 0; cell < LOCK_CELLS; ++cell)
-        set |= (lockset)holds(GET(w, cell), t) << cell;
+        set |= (lockset)holds(lock_of(w, cell), t) << cell;
     return set;
 }
 
@@ -164,20 +175,26 @@ static inline int waits(X *x, int cell, u64 who)
     return 0;
 }
 
+static inline void want(X *x, int cell)
+{
+    if (x->wanted < 0)
+        x->wanted = cell;
+}
+
 static inline int try_acquire(X *x, int cell)
 {
-    if (GET(x->w, cell))
+    if (lock_of(x->w, cell))
         return 0;
-    PUT(x->w, cell, (u64)x->thread + 1);
+    set_lock(x->w, cell, (u64)x->thread + 1);
     return 1;
 }
 
 static inline int try_acquire_shared(X *x, int cell)
 {
-    u64 now = GET(x->w, cell);
+    u64 now = lock_of(x->w, cell);
     if ((now && now <= THREADS) || holds(now, x->thread))
         return 0;
-    PUT(x->w, cell, (now ? now : THREADS) + (1ULL << x->thread));
+    set_lock(x->w, cell, (now ? now : THREADS) + (1ULL << x->thread));
     return 1;
 }
 
@@ -185,7 +202,7 @@ static inline int acquire(X *x, int cell)
 {
     if (try_acquire(x, cell))
         return 1;
-    u64 now = GET(x->w, cell);
+    u64 now = lock_of(x->w, cell);
     return holds(now, x->thread) ? (int)fault_0(x, LOCK_MISUSE) : waits(x, cell, holders(now));
 }
 
@@ -193,41 +210,41 @@ static inline int acquire_shared(X *x, int cell)
 {
     if (try_acquire_shared(x, cell))
         return 1;
-    u64 now = GET(x->w, cell);
+    u64 now = lock_of(x->w, cell);
     return holds(now, x->thread) ? (int)fault_0(x, LOCK_MISUSE) : waits(x, cell, holders(now));
 }
 
 static inline void release(X *x, int cell)
 {
-    u64 now = GET(x->w, cell);
+    u64 now = lock_of(x->w, cell);
     if (!now || !holds(now, x->thread)) {
         fault(x, LOCK_MISUSE);
     } else if (now <= THREADS) {
-        PUT(x->w, cell, 0);
+        set_lock(x->w, cell, 0);
     } else {
         now -= 1ULL << x->thread;
-        PUT(x->w, cell, now == THREADS ? 0 : now);
+        set_lock(x->w, cell, now == THREADS ? 0 : now);
     }
 }
 
 /* From shared to exclusive. */
 static inline int upgrade(X *x, int cell)
 {
-    u64 now = GET(x->w, cell), bit = 1ULL << x->thread;
+    u64 now = lock_of(x->w, cell), bit = 1ULL << x->thread;
     if (now <= THREADS || !holds(now, x->thread))
         return (int)fault_0(x, LOCK_MISUSE);
     if (now - THREADS != bit)
         return waits(x, cell, (now - THREADS) & ~bit);
-    PUT(x->w, cell, (u64)x->thread + 1);
+    set_lock(x->w, cell, (u64)x->thread + 1);
     return 1;
 }
 
 static inline void downgrade(X *x, int cell)
 {
-    if (GET(x->w, cell) != (u64)x->thread + 1)
+    if (lock_of(x->w, cell) != (u64)x->thread + 1)
         fault(x, LOCK_MISUSE);
     else
-        PUT(x->w, cell, THREADS + (1ULL << x->thread));
+        set_lock(x->w, cell, THREADS + (1ULL << x->thread));
 }
 
 /* Numbers */
