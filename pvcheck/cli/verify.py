@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 from pvcheck import pipeline
@@ -14,8 +17,10 @@ from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.cli.failure import report
 from pvcheck.cli.progress import progress, rate
 from pvcheck.diagnostics import UsageError
-from pvcheck.engines.base import Engine
+from pvcheck.engines.base import Progress
+from pvcheck.engines.meter import free_memory
 from pvcheck.model.verdict import Inconclusive, Violated
+from pvcheck.parallel import processes, side_by_side
 from pvcheck.report.outcome import Outcome, Run, Standing, summary
 from pvcheck.report.run_json import run_json
 from pvcheck.report.run_text import Saved, plural, run_text
@@ -106,8 +111,8 @@ class _Session:
         self._jobs = jobs
         start = time.monotonic()
         try:
-            for job in jobs:
-                self._run(job)
+            for made in self._made(reduce=self._args.reduce):
+                self._report(made)
                 if self._enough():
                     break
         except KeyboardInterrupt:
@@ -117,21 +122,31 @@ class _Session:
         states = sum(run.result.statistics.states for run, _ in self._runs)
         self._console.note(f"{seconds:.1f} s, {rate(states, seconds)}")
 
-    def _made(self, job: Job, engine: Engine, *, reduce: bool) -> Run:
-        mutant = f" + {job.mutant}" if job.mutant is not None else ""
-        phase = f"{job.instance.model.name}{mutant} {job.instance.name}"
-        with progress(self._console, phase) as shown:
-            return pipeline.run(
-                job,
-                options.limits(self._args),
-                shown,
-                engine=engine,
-                fail_fast=self._args.fail_fast,
-                reduce=reduce,
+    def _made(self, *, reduce: bool) -> Iterator[Run]:
+        args, jobs = self._args, self._jobs
+        at_once = processes(len(jobs), args.workers)
+        limits = options.limits(args)
+        engine = self._engine if reduce == args.reduce else self._engine.without_checkpoints()
+        if at_once > 1:
+            # Each has its share of the processors, and of the memory.
+            engine = pipeline.choose_engine(
+                args.engine, args.workers // at_once, self._console.note
+            )
+            limits = replace(limits, bytes=limits.bytes or free_memory() // at_once)
+
+        def task(job: Job) -> Callable[[Progress], Run]:
+            return lambda shown: pipeline.run(
+                job, limits, shown, engine=engine, fail_fast=args.fail_fast, reduce=reduce
             )
 
-    def _run(self, job: Job) -> None:
-        made = self._made(job, self._engine, reduce=self._args.reduce)
+        def shown(number: int) -> AbstractContextManager[Progress]:
+            job = jobs[number]
+            mutant = f" + {job.mutant}" if job.mutant is not None else ""
+            return progress(self._console, f"{job.instance.model.name}{mutant} {job.instance.name}")
+
+        yield from side_by_side([task(job) for job in jobs], at_once, shown)
+
+    def _report(self, made: Run) -> None:
         saved = {
             outcome.name: self._save(made, outcome)
             for outcome in made.outcomes
@@ -169,8 +184,7 @@ class _Session:
             return None
         if self._args.reduce and pipeline.some_lock_uncontended(runs):
             # Inside a transaction others may wait unseen: only a search of all states can tell.
-            engine = self._engine.without_checkpoints()
-            runs = [self._made(job, engine, reduce=False) for job in self._jobs]
+            runs = list(self._made(reduce=False))
         warnings = pipeline.never_happened(runs)
         if warnings and self._args.strict:
             self.statuses.append(ExitStatus.QUALITY)

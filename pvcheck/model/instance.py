@@ -44,6 +44,10 @@ class Instance:
 
         return Semantics(self)
 
+    def __getstate__(self) -> dict[str, object]:
+        # Functions made from the model cannot go to another process, nor need they.
+        return {name: value for name, value in vars(self).items() if name != "semantics"}
+
     def thread_name(self, number: int) -> str:
         family, element = self.threads[number]
         return family.name if element is None else f"{family.name}[{element}]"

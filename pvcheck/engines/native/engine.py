@@ -15,7 +15,7 @@ from typing import Any
 from pvcheck.diagnostics import UsageError
 from pvcheck.engines.base import Limits, Progress
 from pvcheck.engines.findings import coverage_of, unviolated
-from pvcheck.engines.meter import Meter
+from pvcheck.engines.meter import Meter, free_memory
 from pvcheck.engines.native import library as native
 from pvcheck.engines.native.checkpoint import Checkpoints, Identity, look, save
 from pvcheck.engines.native.compiler import Compilation, Compiler
@@ -290,7 +290,7 @@ class _Check:
         run.transactions = self._transactions is not None
         run.most_states = self._limits.states or 2**63
         run.most_depth = 2**63 if self._limits.depth is None else self._limits.depth
-        run.most_bytes = self._limits.bytes or _memory()
+        run.most_bytes = self._limits.bytes or free_memory()
         for n, name in enumerate(self._library.properties):
             run.asked[n] = name in self._properties
             run.stop[n] = name in stop
@@ -432,11 +432,3 @@ class _Check:
             LockEdge(*edge, replay.about_to(self._semantics, *found[edge]))
             for edge in sorted(found)
         )
-
-
-def _memory() -> int:
-    """What may be used without being asked: most of what is free, lest the system kills somebody."""
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * 9 // 10
-    except (OSError, ValueError):
-        return 1 << 40
