@@ -158,7 +158,9 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
         "limits", "a run (one instance) that meets one is inconclusive"
     )
     group.add_argument("--time-limit", type=duration, metavar="TIME", help="as 30s, 10m or 2h")
-    group.add_argument("--memory-limit", type=size, metavar="SIZE", help="of each run, as 500M or 4G")
+    group.add_argument(
+        "--memory-limit", type=size, metavar="SIZE", help="of each run, as 500M or 4G"
+    )
     group.add_argument("--max-states", type=positive, metavar="N", help="distinct states")
     group.add_argument("--max-depth", type=positive, metavar="N", help="steps from the start")
 
