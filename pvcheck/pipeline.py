@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pvcheck.diagnostics import UsageError
 from pvcheck.engines.base import Engine, Limits, Progress
 from pvcheck.load import instances, model_of, read
-from pvcheck.model.model import LOCK_ORDER
+from pvcheck.model.model import LOCK_ORDER, LockKind
 from pvcheck.model.reduction import UNREDUCED, Reduction
 from pvcheck.model.replay import Mismatch, follow, hash_of, instance_values
 from pvcheck.model.result import LockEdge, Result
@@ -300,7 +300,7 @@ def some_lock_uncontended(runs: Sequence[Run]) -> bool:
     for made in runs:
         met.setdefault(made.specification, set()).update(made.result.coverage.contended)
     return any(
-        lock.name not in met[made.specification]
+        lock.name not in met[made.specification] and lock.kind is not LockKind.GHOST
         for made in runs
         for lock in made.instance.model.locks
     )

@@ -24,21 +24,21 @@ COMMAND_LINE = [
 ]
 RUN = [e for e in examples("language.md") if (e.expected or "verify: ").startswith("verify: ")]
 ORBITS = {
-    "tiny": 6_105,
-    "mapping": 33_210,
+    "tiny": 6_058,
+    "mapping": 32_008,
     "writing": 17_578,
     "wired": 1_193,
-    "superpage": 38_935,
-    "superpage_write": 218_534,
+    "superpage": 38_106,
+    "superpage_write": 219_415,
     "no_memory": 57_074,
-    "no_memory_page_side": 38_425,
+    "no_memory_page_side": 37_187,
     "no_memory_write": 87_794,
-    "reclaim": 21_013,
-    "lifetime": 6_246,
-    "one_page": 3_398,
+    "reclaim": 20_579,
+    "lifetime": 6_207,
+    "one_page": 3_369,
     "one_run_no_memory": 545,
     "two_pmaps": 2_057,
-    "run_of_one": 9_775,
+    "run_of_one": 9_825,
     "replace_in_run": 10_826,
 }
 """States of instances up to symmetry."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pvcheck.model.model import Model, Statement
+from pvcheck.model.model import LockKind, Model, Statement
 from pvcheck.model.result import Coverage
 from pvcheck.source import Span
 
@@ -42,7 +42,7 @@ def findings(model: Model, coverages: Iterable[Coverage]) -> tuple[Finding, ...]
         *(
             Finding(f"lock {c.name} is never contended", c.span)
             for c in model.locks
-            if c.name not in met.contended
+            if c.name not in met.contended and c.kind is not LockKind.GHOST
         ),
         *(
             Finding(f"invariant {i.name}: its {_when(i.window is None)}", i.span)

@@ -167,9 +167,8 @@ class _Builder:
                 moved = Mover(frame.slots).instruction(instruction)
                 return self._plain(frame, span, (moved,), after, visible=visible)
             case core.DoLock(instruction, span):
-                lock = Mover(frame.slots).lock(instruction.lock)
-                moved_lock = replace(instruction, lock=lock)
-                return self._plain(frame, span, (moved_lock,), after, visible=True)
+                moved = Mover(frame.slots).instruction(instruction)
+                return self._plain(frame, span, (moved,), after, visible=True)
             case core.DoPick(instruction, visible, span):
                 picked = Mover(frame.slots).pick(instruction)
                 return self._plain(frame, span, (picked,), after, visible=visible, choice=True)

@@ -42,6 +42,8 @@ class Mover:
         match instruction:
             case c.Assign(place, value):
                 return replace(instruction, place=self.place(place), value=self.expr(value))
+            case c.Lock(lock=lock):
+                return replace(instruction, lock=self.lock(lock))
             case c.Bump(indices=indices):
                 return replace(instruction, indices=tuple(map(self.expr, indices)))
             case c.Check(condition) | c.Assume(condition):

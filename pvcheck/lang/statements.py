@@ -23,7 +23,7 @@ from pvcheck.model.code import (
     Pick,
     Place,
 )
-from pvcheck.model.expr import Apply, Domain, Expr, Op
+from pvcheck.model.expr import Apply, Ask, Domain, Expr, LockTest, Op
 from pvcheck.model.model import KernelSource
 from pvcheck.source import Span
 
@@ -244,17 +244,24 @@ class Statements(Calls):
             return ()
         mode = Mode.SHARED if statement.mode == "read" else Mode.EXCLUSIVE
         instruction = Lock(LockAction(statement.action), lock, mode, statement.span)
+        if statement.action == "acquire" and self._kind(lock.lock) == "ghost":
+            free = Check(LockTest(Ask.FREE, lock, t.BOOL), statement.span)
+            return (core.DoAtomic(None, (free, instruction), statement.span),)
         return (core.DoLock(instruction, statement.span),)
 
     def _is_rw(self, lock: str, span: Span) -> bool:
-        declared = self._e.symbols.globals[lock]
-        assert isinstance(declared, ast.Lock), "Expressions.lock() found one"
-        if declared.kind == "rw":
+        kind = self._kind(lock)
+        if kind == "rw":
             return True
-        message = f"{lock!r} is a {declared.kind}, which has no modes"
+        message = f"{lock!r} is a {kind}, which has no modes"
         hint = f"declare 'lock {lock}...: rw;'"
         self._errors.add(Code.WRONG_MODE, message, span, hint=hint)
         return False
+
+    def _kind(self, lock: str) -> str:
+        declared = self._e.symbols.globals[lock]
+        assert isinstance(declared, ast.Lock), "Expressions.lock() found one"
+        return declared.kind
 
     def _lock_accesses(self, indices: tuple[Expr, ...], span: Span) -> None:
         self._one_atomic(ONE_LOCK_FREE + total(map(self._accesses, indices)), span)

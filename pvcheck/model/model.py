@@ -91,6 +91,8 @@ class LockKind(enum.StrEnum):
     SPIN = "spin"
     RW = "rw"
     BIT = "bit"
+    GHOST = "ghost"
+    """In no kernel: an exclusion that other means have to see to. Nobody waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
