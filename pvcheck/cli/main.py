@@ -15,7 +15,7 @@ from pvcheck.cli.failure import report
 from pvcheck.cli.signals import Interruption
 from pvcheck.report.columns import printable
 
-_COMMANDS = ("verify", "check", "simulate", "trace", "export", "explain")
+_COMMANDS = ("verify", "check", "mutate", "simulate", "trace", "export", "explain")
 """Modules of this package."""
 
 _STATUSES = """\

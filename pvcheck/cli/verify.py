@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 from pvcheck import pipeline
@@ -15,13 +13,11 @@ from pvcheck.cli.console import Console
 from pvcheck.cli.counterexamples import Counterexamples
 from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.cli.failure import report
-from pvcheck.cli.progress import progress, rate
+from pvcheck.cli.progress import rate
+from pvcheck.cli.runs import made, status
 from pvcheck.diagnostics import UsageError
-from pvcheck.engines.base import Progress
-from pvcheck.engines.meter import free_memory
 from pvcheck.model.verdict import Inconclusive, Violated
-from pvcheck.parallel import processes, side_by_side
-from pvcheck.report.outcome import Outcome, Run, Standing, summary
+from pvcheck.report.outcome import Outcome, Run, summary
 from pvcheck.report.run_json import run_json
 from pvcheck.report.run_text import Saved, plural, run_text
 from pvcheck.selection import Job, Selection, prepare
@@ -111,8 +107,8 @@ class _Session:
         self._jobs = jobs
         start = time.monotonic()
         try:
-            for made in self._made(reduce=self._args.reduce):
-                self._report(made)
+            for run in self._made(reduce=self._args.reduce):
+                self._report(run)
                 if self._enough():
                     break
         except KeyboardInterrupt:
@@ -123,39 +119,26 @@ class _Session:
         self._console.note(f"{seconds:.1f} s, {rate(states, seconds)}")
 
     def _made(self, *, reduce: bool) -> Iterator[Run]:
-        args, jobs = self._args, self._jobs
-        at_once = processes(len(jobs), args.workers)
-        limits = options.limits(args)
-        engine = self._engine if reduce == args.reduce else self._engine.without_checkpoints()
-        if at_once > 1:
-            # Each has its share of the processors, and of the memory.
-            engine = pipeline.choose_engine(
-                args.engine, args.workers // at_once, self._console.note
-            )
-            limits = replace(limits, bytes=limits.bytes or free_memory() // at_once)
+        engine = self._engine if reduce == self._args.reduce else self._engine.without_checkpoints()
+        return made(
+            self._jobs,
+            self._args,
+            self._console,
+            engine,
+            fail_fast=self._args.fail_fast,
+            reduce=reduce,
+        )
 
-        def task(job: Job) -> Callable[[Progress], Run]:
-            return lambda shown: pipeline.run(
-                job, limits, shown, engine=engine, fail_fast=args.fail_fast, reduce=reduce
-            )
-
-        def shown(number: int) -> AbstractContextManager[Progress]:
-            job = jobs[number]
-            mutant = f" + {job.mutant}" if job.mutant is not None else ""
-            return progress(self._console, f"{job.instance.model.name}{mutant} {job.instance.name}")
-
-        yield from side_by_side([task(job) for job in jobs], at_once, shown)
-
-    def _report(self, made: Run) -> None:
+    def _report(self, run: Run) -> None:
         saved = {
-            outcome.name: self._save(made, outcome)
-            for outcome in made.outcomes
+            outcome.name: self._save(run, outcome)
+            for outcome in run.outcomes
             if isinstance(outcome.verdict, Violated)
         }
-        self._runs.append((made, saved))
-        self.statuses.append(_status(made))
+        self._runs.append((run, saved))
+        self.statuses.append(status(run))
         if self._args.format == "text":
-            self._console.out.write(run_text(made, saved))
+            self._console.out.write(run_text(run, saved))
 
     def _save(self, run: Run, outcome: Outcome) -> Saved:
         try:
@@ -167,8 +150,8 @@ class _Session:
         return Saved(file, self._counterexamples.again(run, outcome))
 
     def _enough(self) -> bool:
-        made, _ = self._runs[-1]
-        return made.result.interrupted or (
+        run, _ = self._runs[-1]
+        return run.result.interrupted or (
             self._args.fail_fast and ExitStatus.UNEXPECTED in self.statuses
         )
 
@@ -193,8 +176,8 @@ class _Session:
     def _finish(self, warnings: tuple[str, ...] | None) -> None:
         runs = [run for run, _ in self._runs]
         if self._args.format == "json":
-            status = ExitStatus.worst(self.statuses)
-            document = run_json(self._runs, warnings, status, measured=not self._console.quiet)
+            worst = ExitStatus.worst(self.statuses)
+            document = run_json(self._runs, warnings, worst, measured=not self._console.quiet)
             self._console.out.write_data(document)
             return
         self._console.out.write("".join(f"warning: {warning}\n" for warning in warnings or ()))
@@ -202,12 +185,3 @@ class _Session:
         if warnings:
             total = f"{total}, {plural(len(warnings), 'warning')}"
         self._console.out.write(f"{total}\n")
-
-
-def _status(run: Run) -> ExitStatus:
-    if run.result.interrupted:
-        return ExitStatus.INTERRUPTED
-    standings = {outcome.standing for outcome in run.outcomes}
-    if Standing.UNEXPECTED in standings:
-        return ExitStatus.UNEXPECTED
-    return ExitStatus.INCONCLUSIVE if Standing.UNDECIDED in standings else ExitStatus.OK

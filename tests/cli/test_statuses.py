@@ -20,7 +20,7 @@ PROGRAM = [sys.executable, "-m", "pvcheck"]
 SIGNAL_WHILE_RUNNING = """
 import os, signal, sys
 from contextlib import contextmanager
-from pvcheck.cli import verify
+from pvcheck.cli import runs
 from pvcheck.cli.main import main
 
 class Signalling:
@@ -35,7 +35,7 @@ def progress(*_):
     except KeyboardInterrupt:
         assert False, "the engine did not end the search cleanly"
 
-verify.progress = progress
+runs.progress = progress
 sys.exit(main(["verify", "specs/large.pv"]))
 """
 

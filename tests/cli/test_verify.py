@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import pytest
 
-from pvcheck.cli import verify
+from pvcheck.cli import runs
 from pvcheck.cli.main import main
 from pvcheck.engines import liveness
 from pvcheck.engines.explicit import ExplicitEngine
@@ -245,7 +245,7 @@ def test_an_interrupted_run_reports_what_it_found(
         def update(self, **_: int) -> None:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(verify, "progress", progress)
+    monkeypatch.setattr(runs, "progress", progress)
 
     assert main(["verify", "specs/large.pv", "specs/good.pv", "--no-reduce"]) == 130
 

@@ -1,0 +1,59 @@
+"""The runs of a command, side by side, each with its line of progress."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+from pvcheck import pipeline
+from pvcheck.cli import options
+from pvcheck.cli.console import Console
+from pvcheck.cli.exit_status import ExitStatus
+from pvcheck.cli.progress import progress
+from pvcheck.engines.base import Engine, Progress
+from pvcheck.engines.meter import free_memory
+from pvcheck.parallel import processes, side_by_side
+from pvcheck.report.outcome import Run, Standing
+from pvcheck.selection import Job
+
+
+def made(
+    jobs: Sequence[Job],
+    args: argparse.Namespace,
+    console: Console,
+    engine: Engine,
+    *,
+    fail_fast: bool = False,
+    reduce: bool,
+) -> Iterator[Run]:
+    """The runs, in the order of the jobs. ``engine`` makes them if there is one at a time; several have their
+    share of the processors, and of the memory, each."""
+    at_once = processes(len(jobs), args.workers)
+    limits = options.limits(args)
+    if at_once > 1:
+        engine = pipeline.choose_engine(args.engine, args.workers // at_once, console.note)
+        limits = replace(limits, bytes=limits.bytes or free_memory() // at_once)
+
+    def task(job: Job) -> Callable[[Progress], Run]:
+        return lambda shown: pipeline.run(
+            job, limits, shown, engine=engine, fail_fast=fail_fast, reduce=reduce
+        )
+
+    def shown(number: int) -> AbstractContextManager[Progress]:
+        job = jobs[number]
+        mutant = f" + {job.mutant}" if job.mutant is not None else ""
+        return progress(console, f"{job.instance.model.name}{mutant} {job.instance.name}")
+
+    yield from side_by_side([task(job) for job in jobs], at_once, shown)
+
+
+def status(run: Run) -> ExitStatus:
+    """What the run means for the command."""
+    if run.result.interrupted:
+        return ExitStatus.INTERRUPTED
+    standings = {outcome.standing for outcome in run.outcomes}
+    if Standing.UNEXPECTED in standings:
+        return ExitStatus.UNEXPECTED
+    return ExitStatus.INCONCLUSIVE if Standing.UNDECIDED in standings else ExitStatus.OK
