@@ -48,6 +48,11 @@ class Specification:
         }
 
     @property
+    def is_part(self) -> bool:
+        """Whether it is there to be imported only: no file says what system it is."""
+        return not any(isinstance(d, ast.System) for d in self.tree.declarations)
+
+    @property
     def mutants(self) -> tuple[MutantDeclaration, ...]:
         return tuple(map(_mutant, mutants_of(self.tree).values()))
 

@@ -43,8 +43,10 @@ class Job:
     expectation: Expectation
 
 
-def prepare(specification: Path, selection: Selection) -> tuple[Job, ...]:
-    """The runs that ``selection`` asks for.
+def prepare(
+    specification: Path, selection: Selection, *, skip_parts: bool = False
+) -> tuple[Job, ...]:
+    """The runs that ``selection`` asks for. ``skip_parts``: none for a file that is only to be imported.
 
     Raises:
         SpecError: the specification is rejected.
@@ -52,6 +54,8 @@ def prepare(specification: Path, selection: Selection) -> tuple[Job, ...]:
         OSError: it cannot be read.
     """
     parsed = read(specification, selection.root)
+    if skip_parts and parsed.is_part:
+        return ()
     model = model_of(parsed, selection.mutant)
     mutant = next((m for m in parsed.mutants if m.name == selection.mutant), None)
     names = selection.instances

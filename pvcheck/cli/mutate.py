@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pvcheck import pipeline
@@ -61,24 +62,25 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
     documents: list[dict[str, object]] = []
     for chosen, jobs in prepared:
         runs: list[Run] = []
-        try:
+        with suppress(KeyboardInterrupt):
             runs += made(jobs, args, console, engine, reduce=args.reduce)
-        except KeyboardInterrupt:
-            statuses.append(ExitStatus.INTERRUPTED)
-        if any(r.result.interrupted for r in runs) or len(runs) < len(jobs):
-            statuses.append(ExitStatus.INTERRUPTED)
+        interrupted = len(runs) < len(jobs) or any(r.result.interrupted for r in runs)
         judged = [_judged(mutant, runs) for mutant in chosen]
         statuses += [_STATUS[mutant.standing] for mutant in judged]
         model = jobs[0].instance.model
-        # What one mutant does not need, another may.
-        properties = () if args.mutant else model.properties
+        # What these mutants do not need, others may.
+        properties = () if args.mutant or interrupted else model.properties
         documents.append({"system": model.name, "mutants": mutants_json(judged)})
         if args.format == "text":
             console.out.write(mutants_text(model.name, judged, properties))
-        if ExitStatus.INTERRUPTED in statuses:
+        if interrupted:
+            statuses.append(ExitStatus.INTERRUPTED)
             break
     if args.format == "json":
         console.out.write_data(json.dumps(documents, indent=1) + "\n")
+    if ExitStatus.QUALITY in statuses:
+        # Worse than what is open.
+        statuses = [status for status in statuses if status is not ExitStatus.INCONCLUSIVE]
     return ExitStatus.worst(statuses)
 
 

@@ -75,6 +75,8 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
             f"a checkpoint is of one run, and these are {len(jobs)}", "choose one with --instance"
         )
     if not session.statuses:
+        if not jobs:
+            raise UsageError("no file says what system it is", "give one that says 'system NAME;'")
         session.verify(jobs)
     return ExitStatus.worst(session.statuses)
 
@@ -97,10 +99,14 @@ class _Session:
     def prepare(self, spec: Path) -> tuple[Job, ...]:
         # Caught here, so that the errors of the other files are shown too.
         try:
-            return prepare(spec, self._selection)
+            # Of all files that a pattern names, some are there to be imported by others.
+            jobs = prepare(spec, self._selection, skip_parts=len(self._args.specs) > 1)
         except Exception as error:
             self.statuses.append(report(error, self._console))
             return ()
+        if not jobs:
+            self._console.note(f"note: {spec} is a part of other specifications, and not run")
+        return jobs
 
     def verify(self, jobs: list[Job]) -> None:
         """Makes the runs and reports them, also when interrupted."""

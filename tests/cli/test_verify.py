@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -290,3 +291,20 @@ def test_an_interrupted_search_for_progress_keeps_what_was_found_before(
     out = capsys.readouterr().out
     assert "deadlock    checked" in out
     assert "progress-w  inconclusive  interrupted" in out
+
+
+def test_files_that_are_only_imported_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part, whole = tmp_path / "part.pv", tmp_path / "whole.pv"
+    part.write_text("lock a: mutex;")
+    whole.write_text('system s; import "part.pv"; thread t { acquire a; release a; }')
+
+    assert main(["verify", str(part), str(whole)]) == 0
+    assert f"note: {os.path.relpath(part)} is a part of other specifications, and not run" in (
+        capsys.readouterr().err
+    )
+    assert main(["verify", str(part), str(part)]) == 2
+    assert "error: no file says what system it is" in capsys.readouterr().err
+    assert main(["verify", str(part)]) == 2
+    assert "error[PV008]" in capsys.readouterr().err

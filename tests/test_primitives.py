@@ -1,0 +1,40 @@
+"""The locks themselves, and delayed invalidation: small enough to be checked whole, mutants and all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pvcheck.cli.main import main
+
+ROOT = Path(__file__).parent.parent
+NAMES = ("di_locked", "di_lockfree", "kernel_mutex", "obm_mutex")
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def test_all_are_here() -> None:
+    files = Path("specs", "primitives").glob("*.pv")
+
+    assert {f.stem for f in files if "\nsystem " in f.read_text()} == {*NAMES}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_holds_and_proves_something(name: str) -> None:
+    command = ["verify", f"specs/primitives/{name}.pv", "--all-instances", "--no-trace"]
+
+    assert main([*command, "--strict", "--quiet"]) == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_mutants_are_found(
+    name: str, golden: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["mutate", f"specs/primitives/{name}.pv", "--quiet"]) == 0
+
+    golden(f"mutants-{name}.txt", capsys.readouterr().out)
