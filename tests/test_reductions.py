@@ -28,6 +28,7 @@ ORBITS = {
     "mapping": 32_008,
     "writing": 17_578,
     "wired": 1_193,
+    "memory_comes_and_goes": 1_126,
     "superpage": 38_106,
     "superpage_write": 219_415,
     "no_memory": 57_074,

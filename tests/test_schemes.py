@@ -112,7 +112,7 @@ def test_the_default_instances_start_every_operation(scheme: str) -> None:
 NEVER = {
     # Nothing is taken against the order, so that nothing has to be looked at again; and whoever holds
     # the global lock finds every address space free.
-    "global": ("!reclaimed", "q in all_pmaps", "try pmap[q]", *("!valid2", "!valid") * 2),
+    "global": ("q in all_pmaps", "try pmap[q]", *("!valid2", "!valid") * 2),
     # Who holds the global lock exclusively waits for address spaces without looking back.
     "hybrid": ("!valid2", "!valid"),
 }

@@ -24,6 +24,7 @@ QUICK = {
     "sequential": 14_686,
     "unaligned": 554,
     "wired": 2_385,
+    "memory_comes_and_goes": 2_251,
     "reclaim": 81_815,
     "lifetime": 70_091,
 }
