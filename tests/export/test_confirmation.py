@@ -104,6 +104,34 @@ def test_spin_on_more_of_the_gallery(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("scheme", "states"),
+    [
+        ("global", 8_741),
+        ("hybrid", 15_716),
+        ("hash256", 12_044),
+        ("numa2m", 12_044),
+        ("superlock_gate", 15_316),
+        ("superlock_mode", 17_590),
+    ],
+)
+def test_spin_on_the_other_schemes(scheme: str, states: int, tmp_path: Path) -> None:
+    need("spin", "gcc")
+    what = named(ROOT / "specs" / f"{scheme}.pv", "tiny")
+
+    assert confirmed(what, tmp_path, ("spin",)) == states
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["obm_mutex", "kernel_mutex", "di_locked", "di_lockfree"])
+def test_on_the_primitives(name: str, tmp_path: Path) -> None:
+    need("spin", "rumur", "gcc")
+    (what,) = instances(load(ROOT / "specs" / "primitives" / f"{name}.pv"))[:1]
+
+    assert confirmed(what, tmp_path) > 100
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", [m.name for m in mutants(OBM) if m.instance == "tiny"])
 def test_spin_finds_the_mutants_of_the_tiny_instance(mutant: str, tmp_path: Path) -> None:
     need("spin", "gcc")
