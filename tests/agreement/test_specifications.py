@@ -18,6 +18,7 @@ STATES = {
     "counters": 696,
     "deadlocks": 80,
     "faults": 31,
+    "ghost": 1986,
     "locks": 1998,
     "rounds": 1316,
     "values": 1828,
