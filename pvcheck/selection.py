@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pvcheck.diagnostics import UsageError
 from pvcheck.lang.suggest import did_you_mean
-from pvcheck.load import MutantDeclaration, instances, model_of, read
+from pvcheck.load import MutantDeclaration, Specification, instances, model_of, read
 from pvcheck.model.instance import Instance
 from pvcheck.model.model import Model
 from pvcheck.report.outcome import Expectation
@@ -54,8 +54,11 @@ def prepare(
         OSError: it cannot be read.
     """
     parsed = read(specification, selection.root)
-    if skip_parts and parsed.is_part:
-        return ()
+    return () if skip_parts and parsed.is_part else jobs(specification, parsed, selection)
+
+
+def jobs(path: Path, parsed: Specification, selection: Selection) -> tuple[Job, ...]:
+    """As ``prepare``, from parsed files."""
     model = model_of(parsed, selection.mutant)
     mutant = next((m for m in parsed.mutants if m.name == selection.mutant), None)
     names = selection.instances
@@ -68,9 +71,7 @@ def prepare(
         settings=selection.settings,
     )
     properties = properties_of(model, selection.properties)
-    return tuple(
-        _job(specification, mutant, instance, properties, selection) for instance in chosen
-    )
+    return tuple(_job(path, mutant, instance, properties, selection) for instance in chosen)
 
 
 def _job(

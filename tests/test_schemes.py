@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from systems import Watcher
 
 from pvcheck import pipeline
 from pvcheck.cli.main import main
@@ -48,11 +49,6 @@ OWN = {
 """Mutants of the scheme's own, but for those that take long."""
 
 
-class Silent:
-    def update(self, **_: int) -> None:
-        """Nobody looks."""
-
-
 @pytest.fixture(autouse=True)
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
@@ -65,7 +61,7 @@ def path(scheme: str) -> Path:
 def made(scheme: str, *, reduce: bool, **selected: object) -> Run:
     (job,) = prepare(path(scheme), Selection(**selected))  # type: ignore[arg-type]
     engine = pipeline.choose_engine(None, workers=2)
-    return pipeline.run(job, Limits(), Silent(), engine=engine, reduce=reduce)
+    return pipeline.run(job, Limits(), Watcher(), engine=engine, reduce=reduce)
 
 
 def test_all_are_here() -> None:

@@ -18,7 +18,7 @@ from pvcheck.lang.suggest import did_you_mean
 from pvcheck.load import MutantDeclaration, read
 from pvcheck.report.mutants import Judged, mutants_json, mutants_text
 from pvcheck.report.outcome import Run, Standing
-from pvcheck.selection import Job, Selection, prepare
+from pvcheck.selection import Job, Selection, jobs
 
 _STATUS = {
     Standing.AS_DECLARED: ExitStatus.OK,
@@ -60,14 +60,14 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
     prepared = [_prepare(spec, args) for spec in args.specs]
     statuses: list[ExitStatus] = []
     documents: list[dict[str, object]] = []
-    for chosen, jobs in prepared:
+    for chosen, to_run in prepared:
         runs: list[Run] = []
         with suppress(KeyboardInterrupt):
-            runs += made(jobs, args, console, engine, reduce=args.reduce)
-        interrupted = len(runs) < len(jobs) or any(r.result.interrupted for r in runs)
+            runs += made(to_run, args, console, engine, reduce=args.reduce)
+        interrupted = len(runs) < len(to_run) or any(r.result.interrupted for r in runs)
         judged = [_judged(mutant, runs) for mutant in chosen]
         statuses += [_STATUS[mutant.standing] for mutant in judged]
-        model = jobs[0].instance.model
+        model = to_run[0].instance.model
         # What these mutants do not need, others may.
         properties = () if args.mutant or interrupted else model.properties
         documents.append({"system": model.name, "mutants": mutants_json(judged)})
@@ -85,7 +85,8 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
 
 
 def _prepare(spec: Path, args: argparse.Namespace) -> tuple[Sequence[MutantDeclaration], list[Job]]:
-    declared = {mutant.name: mutant for mutant in read(spec, args.root).mutants}
+    parsed = read(spec, args.root)
+    declared = {mutant.name: mutant for mutant in parsed.mutants}
     if not declared:
         raise UsageError(f"{spec} declares no mutants", "see pvcheck explain mutant")
     for name in args.mutant:
@@ -93,12 +94,8 @@ def _prepare(spec: Path, args: argparse.Namespace) -> tuple[Sequence[MutantDecla
             hint = did_you_mean(name, declared) or f"it has {', '.join(declared)}"
             raise UsageError(f"{spec} has no mutant {name!r}", hint)
     chosen = [m for name, m in declared.items() if not args.mutant or name in args.mutant]
-    jobs = [
-        job
-        for mutant in chosen
-        for job in prepare(spec, Selection(root=args.root, mutant=mutant.name))
-    ]
-    return chosen, jobs
+    selections = (Selection(root=args.root, mutant=mutant.name) for mutant in chosen)
+    return chosen, [job for selection in selections for job in jobs(spec, parsed, selection)]
 
 
 def _judged(mutant: MutantDeclaration, runs: Sequence[Run]) -> Judged:

@@ -28,12 +28,12 @@ def made(
     fail_fast: bool = False,
     reduce: bool,
 ) -> Iterator[Run]:
-    """The runs, in the order of the jobs. ``engine`` makes them if there is one at a time; several have their
-    share of the processors, and of the memory, each."""
+    """The runs, in the order of the jobs. Several at a time have their share of the processors, and of the
+    memory, each."""
     at_once = processes(len(jobs), args.workers)
     limits = options.limits(args)
     if at_once > 1:
-        engine = pipeline.choose_engine(args.engine, args.workers // at_once, console.note)
+        engine = engine.with_workers(args.workers // at_once)
         limits = replace(limits, bytes=limits.bytes or free_memory() // at_once)
 
     def task(job: Job) -> Callable[[Progress], Run]:

@@ -10,8 +10,9 @@ from pvcheck.cli.console import Console
 from pvcheck.cli.counterexamples import Counterexamples
 from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.cli.progress import progress, rate
+from pvcheck.cli.runs import status
 from pvcheck.model.verdict import Violated
-from pvcheck.report.outcome import Standing, summary
+from pvcheck.report.outcome import summary
 from pvcheck.report.run_text import Saved, plural, run_text
 from pvcheck.selection import prepare
 
@@ -85,12 +86,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
     console.out.write(f"{summary(made.outcomes)}\n")
     seconds = made.result.statistics.seconds
     console.note(f"{seconds:.1f} s, {rate(simulation.steps, seconds)}")
-    if made.result.interrupted:
-        return ExitStatus.INTERRUPTED
-    standings = {outcome.standing for outcome in made.outcomes}
-    if Standing.UNEXPECTED in standings:
-        return ExitStatus.UNEXPECTED
-    return ExitStatus.INCONCLUSIVE if Standing.UNDECIDED in standings else ExitStatus.OK
+    return status(made)
 
 
 def _missed(number: int) -> str:

@@ -52,6 +52,9 @@ class Engine(Protocol):
     def without_checkpoints(self) -> Engine:
         """The same, but what it searches is not saved."""
 
+    def with_workers(self, workers: int) -> Engine:
+        """The same with so many, if it can have several."""
+
     def check(
         self,
         instance: Instance,

@@ -45,6 +45,9 @@ class ExplicitEngine:
     def without_checkpoints(self) -> ExplicitEngine:
         return self
 
+    def with_workers(self, workers: int) -> ExplicitEngine:
+        return self
+
     def check(
         self,
         instance: Instance,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from pvcheck.engines.base import Limits, Progress
@@ -45,6 +45,9 @@ class FastestEngine:
 
     def without_checkpoints(self) -> FastestEngine:
         return self
+
+    def with_workers(self, workers: int) -> FastestEngine:
+        return replace(self, workers=workers)
 
     def check(
         self,

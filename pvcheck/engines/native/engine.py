@@ -57,6 +57,9 @@ class NativeEngine:
     def without_checkpoints(self) -> NativeEngine:
         return replace(self, checkpoints=None)
 
+    def with_workers(self, workers: int) -> NativeEngine:
+        return replace(self, workers=workers)
+
     def check(
         self,
         instance: Instance,

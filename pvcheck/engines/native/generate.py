@@ -16,7 +16,7 @@ from pvcheck.model.compile_model import judged, premise
 from pvcheck.model.compiled import first_of, may_wait
 from pvcheck.model.encoding import Unsupported
 from pvcheck.model.expr import TRUE, Bound, Domain, Expr
-from pvcheck.model.model import Guard, Location, Variable
+from pvcheck.model.model import BUILT_IN, Guard, Location, Variable
 from pvcheck.model.program import Covered
 from pvcheck.model.reduction import Reduction
 from pvcheck.model.semantics import Semantics
@@ -44,6 +44,11 @@ class Generated:
     """Lock classes, held and taken, and inside a class the direction."""
     classes: tuple[str, ...]
     invariants: tuple[str, ...]
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """By number in C."""
+        return (*BUILT_IN, *self.invariants)
 
 
 def generate(semantics: Semantics, reduction: Reduction) -> Generated:

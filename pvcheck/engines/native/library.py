@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from pvcheck.engines.native.generate import Generated
-from pvcheck.model.model import BUILT_IN
 
 COMPLETE, DEPTH, STOPPED, STATES, MEMORY, VIOLATION, NO_ROOM, LIMITATION, NO_CHECKPOINT = range(9)
 """Why a search ended, as in search.h."""
@@ -49,7 +48,7 @@ class Library:
 
     @property
     def properties(self) -> tuple[str, ...]:
-        return (*BUILT_IN, *self.generated.invariants)
+        return self.generated.properties
 
     @cached_property
     def run_type(self) -> Any:

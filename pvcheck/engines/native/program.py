@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from pathlib import Path
 
+from pvcheck.engines.native.compiler import RUNTIME
 from pvcheck.engines.native.generate import generate
 from pvcheck.engines.native.text import table
-from pvcheck.model.model import BUILT_IN
 from pvcheck.model.reduction import UNREDUCED
 from pvcheck.model.semantics import Semantics
 
 _INCLUDE = re.compile(r'^#include "([a-z]+\.[ch])"\n', re.M)
-_RUNTIME = Path(__file__).parent / "runtime"
 
 
 def program(semantics: Semantics, properties: Collection[str], *, whole: bool = True) -> str:
@@ -26,8 +24,7 @@ def program(semantics: Semantics, properties: Collection[str], *, whole: bool = 
         Unsupported: the instance cannot be represented.
     """
     generated = generate(semantics, UNREDUCED)
-    names = (*BUILT_IN, *generated.invariants)
-    quoted = ", ".join(f'"{name}"' for name in names)
+    quoted = ", ".join(f'"{name}"' for name in generated.properties)
     text = "\n".join(
         [
             generated.header,
@@ -35,11 +32,13 @@ def program(semantics: Semantics, properties: Collection[str], *, whole: bool = 
             *generated.steps,
             generated.main,
             f"static const char *const NAMES[PROPERTIES] = {{{quoted}}};",
-            table("u8", "ASKED", [name in properties for name in names], "[PROPERTIES]"),
+            table(
+                "u8", "ASKED", [name in properties for name in generated.properties], "[PROPERTIES]"
+            ),
             "",
             '#include "program.c"\n',
         ]
     )
     while whole and _INCLUDE.search(text):
-        text = _INCLUDE.sub(lambda m: (_RUNTIME / m[1]).read_text(encoding="ascii"), text)
+        text = _INCLUDE.sub(lambda m: (RUNTIME / m[1]).read_text(encoding="ascii"), text)
     return text

@@ -95,6 +95,18 @@ typedef struct Found {
     u32 stored, empty;
 } Found;
 
+#define FIND_ONE_BY_ONE(NAME, SLOT)                                    \
+    static inline Found NAME(const SLOT *line, SLOT stored)            \
+    {                                                                  \
+        Found found = {0, 0};                                          \
+        for (int k = 0; k < (int)(LINE / sizeof *line); ++k) {         \
+            SLOT there = __atomic_load_n(line + k, __ATOMIC_RELAXED);  \
+            found.stored |= (u32)(there == stored) << k;               \
+            found.empty |= (u32)!there << k;                           \
+        }                                                              \
+        return found;                                                  \
+    }
+
 #ifdef __has_feature
 #if __has_feature(thread_sanitizer)
 #define __SANITIZE_THREAD__
@@ -119,28 +131,10 @@ static inline Found find_u32(const u32 *line, u32 stored)
     return (Found){(u32)_mm_movemask_epi8(a), (u32)_mm_movemask_epi8(b)};
 }
 #else
-static inline Found find_u32(const u32 *line, u32 stored)
-{
-    Found found = {0, 0};
-    for (int k = 0; k < LINE / 4; ++k) {
-        u32 there = __atomic_load_n(line + k, __ATOMIC_RELAXED);
-        found.stored |= (u32)(there == stored) << k;
-        found.empty |= (u32)!there << k;
-    }
-    return found;
-}
+FIND_ONE_BY_ONE(find_u32, u32)
 #endif
 
-static inline Found find_u64(const u64 *line, u64 stored)
-{
-    Found found = {0, 0};
-    for (int k = 0; k < LINE / 8; ++k) {
-        u64 there = __atomic_load_n(line + k, __ATOMIC_RELAXED);
-        found.stored |= (u32)(there == stored) << k;
-        found.empty |= (u32)!there << k;
-    }
-    return found;
-}
+FIND_ONE_BY_ONE(find_u64, u64)
 
 #define ADD_TO(SLOT, FIND)                                                                               \
     for (u64 far = 0; far < FAR; ++far) {                                                                \
