@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import permutations
 from typing import Any, NamedTuple
 
 from pvcheck.engines.judge import Judge, view_of_cells
@@ -452,17 +452,31 @@ class Search:
             self.hits.setdefault(DEADLOCK, Hit(state, None, stopped))
 
     def _judge_contention(self, state: Packed) -> None:
-        """Two threads that are about to take the same lock, not both shared: one of them would wait."""
+        """Two threads that are about to take the same lock, not both shared: if one gets it, the other waits."""
         wants = [
-            want
-            for mask, known in zip(self._mask, self._wants, strict=True)
+            (thread, want)
+            for thread, (mask, known) in enumerate(zip(self._mask, self._wants, strict=True))
             if (want := known.get(state & mask)) is not None
         ]
-        for one, other in combinations(wants, 2):
-            if one.cell == other.cell and (one.mode, other.mode) != (Mode.SHARED, Mode.SHARED):
-                class_ = self.semantics.layout.lock_of[one.cell][0]
+        for (one, its), (other, others) in permutations(wants, 2):
+            if its.cell != others.cell or (its.mode, others.mode) == (Mode.SHARED, Mode.SHARED):
+                continue
+            class_ = self.semantics.layout.lock_of[its.cell][0]
+            if class_ in self._uncontended and self._waits_behind(state, one, other, others.cell):
                 self.contended.add(class_)
                 self._uncontended.discard(class_)
+
+    def _waits_behind(self, state: Packed, one: int, other: int, cell: int) -> bool:
+        """Whether some outcome of the next step of ``one`` makes ``other`` wait for the lock."""
+        semantics = self.semantics
+        shared, locals_ = self.unpack(state)
+        return any(
+            (want := semantics.want(outcome.shared, locals_[other], other)) is not None
+            and want.cell == cell
+            and semantics.in_the_way(outcome.shared, other, want) != 0
+            for outcome in semantics.outcomes(shared, locals_[one], one)
+            if outcome.fault is None
+        )
 
     def _hit(self, property_: str, state: Packed, move: Move | None) -> None:
         self.hits.setdefault(property_, Hit(state, move))

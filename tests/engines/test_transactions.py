@@ -328,3 +328,29 @@ def test_a_lock_is_not_called_uncontended_before_all_states_were_searched(
     assert reduced.coverage.contended == frozenset()
     assert status == 0
     assert "contended" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "acquires",
+    [
+        "acquire a; assume false;",
+        "acquire a; assert false;",
+    ],
+)
+def test_a_lock_that_nobody_gets_is_not_contended(acquires: str) -> None:
+    what = instance(f"system nobody; sort T; lock a: mutex; thread p[T] {{ {acquires} }}", T=2)
+    reduction = Reduction(None, movers(what.semantics))
+
+    for engine in (ExplicitEngine(), NativeEngine(find(), 1)):
+        assert result(engine, what, Limits(), (), reduction).coverage.contended == frozenset()
+
+
+@pytest.mark.parametrize("other", ["acquire a", "acquire read a"])
+def test_a_lock_that_is_held_only_inside_a_transaction_is_contended(other: str) -> None:
+    text = f"""system shortly; lock a: rw; var x: 0..1 = 0 guarded by a;
+    thread p {{ acquire a; x = 1; x = 0; release a; }} thread q {{ {other}; release a; }}"""
+    what = instance(text)
+    reduction = Reduction(None, movers(what.semantics))
+
+    for engine in (ExplicitEngine(), NativeEngine(find(), 1)):
+        assert result(engine, what, Limits(), (), reduction).coverage.contended == {"a"}

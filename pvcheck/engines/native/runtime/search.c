@@ -512,12 +512,30 @@ typedef struct Standing {
     int shares[THREADS]; /* whether with others */
 } Standing;
 
-/* Take every step of a thread; 0 if the search has to be given up. */
-static int expand_thread(Worker *wk, const Entry *e, const u64 *row, const u32 *locals, u64 at, Standing *all)
+/* Turn to the steps of a thread. */
+static inline void turn_to(X *x, int t)
+{
+    x->thread = t;
+    x->me = THREAD_ELEMENT[t];
+    x->first = THREAD_SNAPSHOTS[t];
+    x->count = 0;
+    x->wanted = -1;
+}
+
+/* Begin a run of a step, which has these parts before it. */
+static inline void begin(X *x, const u64 *row, const u64 *local)
+{
+    copy_row(x->w, row, WORDS);
+    x->l = local;
+    x->taken = x->fault = x->late = 0;
+    x->way = 0;
+}
+
+/* Take every step of thread t; 0 if the search has to be given up. */
+static int expand_thread(Worker *wk, const Entry *e, const u64 *row, const u32 *locals, int t, u64 at, Standing *all)
 {
     Search *s = wk->search;
     X *x = &wk->x;
-    int t = x->thread;
     u64 bit = 1ULL << t, who = 0;
     const u64 *local = s->local.rows + (size_t)locals[t] * LOCAL_WORDS;
     int location = (int)(local[0] & 0xffff) - 2;
@@ -529,17 +547,10 @@ static int expand_thread(Worker *wk, const Entry *e, const u64 *row, const u32 *
         return 1;
     }
     int step = THREAD_STEP[t] + location;
-    x->me = THREAD_ELEMENT[t];
-    x->first = THREAD_SNAPSHOTS[t];
-    x->l = local;
-    x->count = 0;
-    x->wanted = -1;
+    turn_to(x, t);
     do {
         int steps;
-        copy_row(x->w, row, WORDS);
-        x->l = local;
-        x->taken = x->fault = x->late = 0;
-        x->way = 0;
+        begin(x, row, local);
         int end = take_steps(s, x, step, &steps);
         if (x->broken || end == UNSUPPORTED) {
             give_up(wk);
@@ -580,14 +591,39 @@ static int expand_thread(Worker *wk, const Entry *e, const u64 *row, const u32 *
     return 1;
 }
 
-/* Two threads that are about to take the same lock, not both shared: one of them would wait. A transaction may
- * release a lock before the other is seen waiting. */
-static void judge_contention(Worker *wk, const Standing *all)
+/* Whether some outcome of the next step of thread t makes thread u wait for the lock. */
+static int waits_behind(Worker *wk, const u64 *row, const u32 *locals, int t, int u, int cell)
+{
+    const u64 *rows = wk->search->local.rows, *local = rows + (size_t)locals[u] * LOCAL_WORDS;
+    X *x = &wk->x, *other = &wk->judge;
+    int waits = 0;
+    turn_to(x, t);
+    do {
+        begin(x, row, rows + (size_t)locals[t] * LOCAL_WORDS);
+        int end = STEPS[THREAD_STEP[t] + (int)(x->l[0] & 0xffff) - 2](x);
+        settle(x, 0);
+        if (end != DONE)
+            continue;
+        turn_to(other, u);
+        begin(other, x->w, local);
+        waits = STEPS[THREAD_STEP[u] + (int)(local[0] & 0xffff) - 2](other) == BLOCKED && other->way && other->wait_cell == cell;
+        settle(other, 0);
+    } while (!waits && advance(x));
+    return waits;
+}
+
+/* Two threads that are about to take the same lock, not both shared: if one gets it, the other waits. A transaction
+ * may release a lock before the other is seen waiting. */
+static void judge_contention(Worker *wk, const u64 *row, const u32 *locals, const Standing *all)
 {
     for (int t = 0; t < THREADS; ++t)
-        for (int u = t + 1; u < THREADS; ++u)
-            if (all->wanted[t] >= 0 && all->wanted[t] == all->wanted[u] && !(all->shares[t] && all->shares[u]))
-                wk->contended[CLASS_OF[all->wanted[t]]] = 1;
+        for (int u = t + 1; u < THREADS; ++u) {
+            int cell = all->wanted[t];
+            if (cell < 0 || cell != all->wanted[u] || (all->shares[t] && all->shares[u]))
+                continue;
+            u8 *contended = &wk->contended[CLASS_OF[cell]];
+            *contended = *contended || waits_behind(wk, row, locals, t, u, cell) || waits_behind(wk, row, locals, u, t, cell);
+        }
 }
 
 /* Take every step from a state; judge it. */
@@ -604,12 +640,11 @@ static void expand(Worker *wk, const Entry *entry, u64 at)
     else
         memcpy(locals, e.part + 1, THREADS * sizeof *locals);
     for (int t = 0; t < THREADS; ++t) {
-        wk->x.thread = t;
-        if (!expand_thread(wk, &e, row, locals, at, &all))
+        if (!expand_thread(wk, &e, row, locals, t, at, &all))
             return;
     }
     if (s->run->transactions && !s->judging)
-        judge_contention(wk, &all);
+        judge_contention(wk, row, locals, &all);
     int nobody_moves = (all.idle | all.stopping) == EVERYBODY && all.finished != EVERYBODY;
     if ((nobody_moves || all.awaited & all.idle) && s->run->asked[DEADLOCK] && wk->hits[DEADLOCK].depth < 0 &&
         (nobody_moves || waits_forever(all.way, all.waiting, all.finished)))
@@ -836,7 +871,7 @@ static int set_up(Search *s)
         Worker *wk = &s->workers[k];
         wk->search = s;
         wk->number = (int)k;
-        wk->x.covered = wk->covered;
+        wk->x.covered = wk->judge.covered = wk->covered;
         wk->out = &s->next[k];
         wk->spare_shared = wk->spare_local = wk->spare_tuple = NO_PART;
         for (int p = 0; p < PROPERTIES; ++p)
