@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pvcheck.diagnostics import Code, Diagnostic, Label, SpecError, UsageError
@@ -11,12 +11,18 @@ from pvcheck.lang import ast, lower
 from pvcheck.lang.edit import apply_mutant, mutants_of
 from pvcheck.lang.imports import read_all
 from pvcheck.lang.instances import MAX_SIZE
+from pvcheck.lang.parse import parse
 from pvcheck.lang.suggest import did_you_mean
 from pvcheck.model.constant import NotConstant, Number, evaluate
+from pvcheck.model.expr import Expr
 from pvcheck.model.instance import Instance
 from pvcheck.model.model import InstanceDeclaration, Model
 from pvcheck.model.types import Bool, Int, Type
 from pvcheck.source import Source
+
+CONDITION = "condition"
+"""What a condition from the command line is called in messages."""
+_CONDITION = "condition__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,23 @@ def model_of(specification: Specification, mutant: str | None = None) -> Model:
             raise UsageError(f"no mutant {mutant!r}", did_you_mean(mutant, known))
         tree = apply_mutant(tree, known[mutant], {s.name: s for s in sources})
     return lower.lower(tree, sources)
+
+
+def condition_of(specification: Specification, text: str) -> Expr:
+    """A condition on the shared part of states, in the words of a specification.
+
+    Raises:
+        SpecError: it is none, or the specification is rejected.
+        UsageError: it is more than one expression.
+    """
+    source = Source(CONDITION, f"invariant {_CONDITION}: {text};")
+    parsed = parse(source).declarations
+    if len(parsed) != 1 or not isinstance(parsed[0], ast.Invariant):
+        raise UsageError(f"{text!r} is not one condition")
+    tree = specification.tree
+    whole = replace(tree, declarations=(*tree.declarations, *parsed))
+    model = lower.lower(whole, (*specification.sources, source))
+    return next(i.condition for i in model.invariants if i.name == _CONDITION)
 
 
 def mutants(path: Path, root: Path | None = None) -> tuple[MutantDeclaration, ...]:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pvcheck.diagnostics import UsageError
-from pvcheck.engines.base import Engine, Limits, Progress
+from pvcheck.engines.base import Engine, Limits, Progress, Start
 from pvcheck.load import instances, model_of, read
 from pvcheck.model.model import LOCK_ORDER, LockKind
 from pvcheck.model.reduction import UNREDUCED, Reduction
 from pvcheck.model.replay import Mismatch, follow, hash_of, instance_values
-from pvcheck.model.result import LockEdge, Result
+from pvcheck.model.result import Coverage, LockEdge, Result
 from pvcheck.model.semantics import Semantics
 from pvcheck.model.trace import Trace
 from pvcheck.model.verdict import Inconclusive, Verdict, Violated
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from pvcheck.engines.simulate import Simulation
 
 
+SOLVERS = ("bmc",)
+"""Engines that ask a solver."""
+MOST_DEPTH = 10
+"""Of a bounded search, unless said otherwise."""
 EXPORTS = ("promela", "murphi", "c")
 """Languages that ``export`` writes."""
 
@@ -53,6 +57,8 @@ def run(
         InternalError: a counterexample is none.
     """
     engine = engine or choose_engine("interpreter")
+    if job.start is not None:
+        engine = _starting(engine, job.start)
     stop = stop_early(job.expectation, job.properties)
     if fail_fast:
         stop |= frozenset(job.properties) - job.expectation.violated
@@ -60,9 +66,10 @@ def run(
     reduction = _reduction(semantics, limits) if reduce else UNREDUCED
     search = _Search(engine, job, progress, stop)
     result = search.check(limits, reduction)
-    if reduction.names:
-        result = search.exact(result, limits)
-    result = _with_progress(job, result, limits, progress)
+    if engine.visits_states:
+        if reduction.names:
+            result = search.exact(result, limits)
+        result = _with_progress(job, result, limits, progress)
     result = replace(result, verdicts=_confirmed(job, semantics, result.verdicts))
     return Run(
         specification=str(job.specification),
@@ -71,7 +78,8 @@ def run(
         engine=engine.name,
         result=result,
         outcomes=outcomes(result, job.expectation),
-        cycles=_cycles(result) if LOCK_ORDER in job.properties else None,
+        cycles=(_cycles(result) if LOCK_ORDER in job.properties and engine.visits_states else None),
+        counted="state" if engine.visits_states else "step",
     )
 
 
@@ -257,6 +265,35 @@ def choose_engine(
     return FastestEngine(compiler, workers, note)
 
 
+def choose_solver(name: str, solver: str | None, depth: int | None) -> Engine:
+    """The engine of that name that asks a solver, by default the fastest one that is installed.
+
+    Raises:
+        UsageError: that solver is not installed.
+    """
+    # On use: most commands ask no solver.
+    from pvcheck.engines.symbolic.bmc import BoundedEngine  # noqa: PLC0415
+    from pvcheck.engines.symbolic.solver import NoSolver, choose  # noqa: PLC0415
+
+    try:
+        maker = choose(solver)
+    except NoSolver as error:
+        raise UsageError(f"{solver} is not installed", str(error)) from error
+    return BoundedEngine(depth or MOST_DEPTH, maker)
+
+
+def _starting(engine: Engine, start: Start) -> Engine:
+    """
+    Raises:
+        UsageError: it can only begin in the initial state.
+    """
+    from pvcheck.engines.symbolic.bmc import BoundedEngine  # noqa: PLC0415
+
+    if not isinstance(engine, BoundedEngine):
+        raise UsageError("only a bounded search can begin elsewhere", "use --engine bmc")
+    return replace(engine, start=start)
+
+
 def _confirmed(
     job: Job, semantics: Semantics, verdicts: Mapping[str, Verdict]
 ) -> dict[str, Verdict]:
@@ -284,21 +321,26 @@ def never_happened(runs: Sequence[Run]) -> tuple[str, ...]:
     """What happened in none of the runs of its specification, each with its place."""
     from pvcheck.analysis.vacuity import vacuous  # noqa: PLC0415
 
-    coverage: dict[str, list[Run]] = {}
+    specifications: dict[str, list[Run]] = {}
     for made in runs:
-        coverage.setdefault(made.specification, []).append(made)
+        specifications.setdefault(made.specification, []).append(made)
     return tuple(
         warning
-        for same in coverage.values()
-        for warning in vacuous(same[0].instance.model, [made.result.coverage for made in same])
+        for same in specifications.values()
+        for warning in vacuous(same[0].instance.model, _coverages(same))
     )
+
+
+def _coverages(runs: Sequence[Run]) -> list[Coverage]:
+    return [made.result.coverage for made in runs if made.result.coverage is not None]
 
 
 def some_lock_uncontended(runs: Sequence[Run]) -> bool:
     """Whether of some lock class no run of its specification saw anybody wait."""
     met: dict[str, set[str]] = {}
     for made in runs:
-        met.setdefault(made.specification, set()).update(made.result.coverage.contended)
+        contended = () if made.result.coverage is None else made.result.coverage.contended
+        met.setdefault(made.specification, set()).update(contended)
     return any(
         lock.name not in met[made.specification] and lock.kind is not LockKind.GHOST
         for made in runs

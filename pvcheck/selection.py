@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pvcheck.diagnostics import UsageError
+from pvcheck.engines.base import Start
 from pvcheck.lang.suggest import did_you_mean
-from pvcheck.load import MutantDeclaration, Specification, instances, model_of, read
+from pvcheck.load import (
+    MutantDeclaration,
+    Specification,
+    condition_of,
+    instances,
+    model_of,
+    read,
+)
 from pvcheck.model.instance import Instance
 from pvcheck.model.model import Model
 from pvcheck.report.outcome import Expectation
@@ -24,11 +32,13 @@ class Selection:
     all_instances: bool = False
     settings: Mapping[str, str] = field(default_factory=dict)
     properties: Sequence[str] = ()
+    start: str | None = None
+    """A condition on where runs begin; ``None``: they begin in the initial state."""
 
     @property
     def everything(self) -> bool:
         """Whether the specification decides alone: only then what never happens is its fault."""
-        return not (self.mutant or self.instances or self.settings or self.properties)
+        return not (self.mutant or self.instances or self.settings or self.properties or self.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,7 @@ class Job:
     properties: tuple[str, ...]
     """In the order of ``Model.properties``."""
     expectation: Expectation
+    start: Start | None = None
 
 
 def prepare(
@@ -71,7 +82,13 @@ def jobs(path: Path, parsed: Specification, selection: Selection) -> tuple[Job, 
         settings=selection.settings,
     )
     properties = properties_of(model, selection.properties)
-    return tuple(_job(path, mutant, instance, properties, selection) for instance in chosen)
+    start = None
+    if selection.start is not None:
+        start = Start(condition_of(parsed, selection.start), selection.start)
+    return tuple(
+        replace(_job(path, mutant, instance, properties, selection), start=start)
+        for instance in chosen
+    )
 
 
 def _job(

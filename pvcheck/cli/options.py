@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,13 +100,14 @@ def add_traces(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def add_engine(parser: argparse.ArgumentParser) -> None:
+def add_engine(parser: argparse.ArgumentParser, *, solvers: Sequence[str] = ()) -> None:
+    """``solvers``: engines that ask a solver."""
     group = parser.add_argument_group("engine")
     group.add_argument(
         "--engine",
-        choices=("interpreter", "native"),
+        choices=("interpreter", "native", *solvers),
         help="native: C made from the model, needs a C compiler; interpreter: Python, slower "
-        "(default: whichever is done first)",
+        "(default: whichever is done first)" + ("; bmc: a solver" if solvers else ""),
     )
     add_workers(group)
     group.add_argument(
@@ -113,6 +115,30 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         dest="reduce",
         action="store_false",
         help="visit all states, also those that differ only by the names of alike elements",
+    )
+
+
+def add_solver(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("solver", "for the engines that ask one")
+    group.add_argument(
+        "--depth",
+        type=positive,
+        metavar="N",
+        help="bmc: the longest runs, in steps, or in transactions unless --no-reduce (default: 10)",
+    )
+    group.add_argument(
+        "--from",
+        dest="start",
+        nargs="?",
+        const="true",
+        metavar="CONDITION",
+        help="bmc: begin in any state where all locks are free, no thread has begun, all invariants hold, "
+        "and this does",
+    )
+    group.add_argument(
+        "--solver",
+        choices=("z3", "cadical"),
+        help="cadical is faster and comes with python-sat (default: cadical if installed, else z3)",
     )
 
 

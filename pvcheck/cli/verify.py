@@ -16,6 +16,7 @@ from pvcheck.cli.failure import report
 from pvcheck.cli.progress import rate
 from pvcheck.cli.runs import made, status
 from pvcheck.diagnostics import UsageError
+from pvcheck.engines.base import Engine
 from pvcheck.model.verdict import Inconclusive, Violated
 from pvcheck.report.outcome import Outcome, Run, summary
 from pvcheck.report.run_json import run_json
@@ -43,7 +44,8 @@ def add_command(
     which.add_argument("--all-instances", action="store_true", help="every declared instance")
     options.add_selection(group)
     options.add_root(parser)
-    options.add_engine(parser)
+    options.add_engine(parser, solvers=pipeline.SOLVERS)
+    options.add_solver(parser)
     options.add_limits(parser)
     options.add_checkpoints(parser)
     group = parser.add_argument_group("results")
@@ -66,6 +68,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
         all_instances=args.all_instances,
         settings=dict(args.settings),
         properties=tuple(args.properties),
+        start=args.start,
     )
     session = _Session(args, console, selection)
     # All are looked at before the first is run: an error in the last shows at once.
@@ -81,6 +84,20 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
     return ExitStatus.worst(session.statuses)
 
 
+def _engine(args: argparse.Namespace, console: Console) -> Engine:
+    if args.engine in pipeline.SOLVERS:
+        if args.checkpoint or args.resume:
+            raise UsageError(f"{args.engine} writes no checkpoints")
+        return pipeline.choose_solver(args.engine, args.solver, args.depth)
+    if args.depth or args.solver:
+        option = "--depth" if args.depth else "--solver"
+        known = " or ".join(pipeline.SOLVERS)
+        raise UsageError(f"{option} is for engines that ask a solver", f"use --engine {known}")
+    return pipeline.choose_engine(
+        args.engine, args.workers, console.note, options.checkpoints(args)
+    )
+
+
 class _Session:
     """The runs of one command, and what has come out so far."""
 
@@ -89,9 +106,7 @@ class _Session:
         self._console = console
         self._selection = selection
         self._counterexamples = Counterexamples(args.trace_dir if args.trace else None, selection)
-        self._engine = pipeline.choose_engine(
-            args.engine, args.workers, console.note, options.checkpoints(args)
-        )
+        self._engine = _engine(args, console)
         self._runs: list[tuple[Run, dict[str, Saved]]] = []
         self._jobs: list[Job] = []
         self.statuses: list[ExitStatus] = []
@@ -121,8 +136,9 @@ class _Session:
             self.statuses.append(ExitStatus.INTERRUPTED)
         self._finish(self._vacuity(complete=len(self._runs) == len(jobs)))
         seconds = time.monotonic() - start
-        states = sum(run.result.statistics.states for run, _ in self._runs)
-        self._console.note(f"{seconds:.1f} s, {rate(states, seconds)}")
+        visited = [r.result.statistics.states for r, _ in self._runs if r.counted == "state"]
+        speed = f", {rate(sum(visited), seconds)}" if visited or not self._runs else ""
+        self._console.note(f"{seconds:.1f} s{speed}")
 
     def _made(self, *, reduce: bool) -> Iterator[Run]:
         engine = self._engine if reduce == self._args.reduce else self._engine.without_checkpoints()
@@ -165,7 +181,8 @@ class _Session:
         """What never happened in any run; ``None`` where the runs made do not tell."""
         runs = [run for run, _ in self._runs]
         inconclusive = any(isinstance(o.verdict, Inconclusive) for r in runs for o in r.outcomes)
-        if not complete or inconclusive or not self._selection.everything:
+        unseen = any(run.result.coverage is None for run in runs)
+        if not complete or inconclusive or unseen or not self._selection.everything:
             if self._args.strict:
                 self._console.note(
                     "note: vacuity was not judged: not everything was run to its end"

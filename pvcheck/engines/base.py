@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from pvcheck.model.expr import Expr
 from pvcheck.model.instance import Instance
 from pvcheck.model.reduction import UNREDUCED, Reduction
 from pvcheck.model.result import Result
@@ -31,6 +32,21 @@ class Limits:
         return replace(self, seconds=max(0.0, self.seconds - seconds))
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where runs may begin instead of in the initial state: where all locks are free, no thread has begun, all
+    invariants hold, and the condition does."""
+
+    condition: Expr
+    text: str
+    """As the user wrote it."""
+
+    @property
+    def words(self) -> str:
+        """For reports."""
+        return "a well-formed start" + ("" if self.text == "true" else f" where {self.text}")
+
+
 class Progress(Protocol):
     """Told how far a search is, a few times a second at most."""
 
@@ -48,6 +64,10 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def visits_states(self) -> bool:
+        """Else its results count steps for states, and say nothing of coverage and lock order."""
 
     def without_checkpoints(self) -> Engine:
         """The same, but what it searches is not saved."""

@@ -42,6 +42,10 @@ class ExplicitEngine:
     def name(self) -> str:
         return "explicit"
 
+    @property
+    def visits_states(self) -> bool:
+        return True
+
     def without_checkpoints(self) -> ExplicitEngine:
         return self
 

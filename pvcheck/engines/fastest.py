@@ -43,6 +43,10 @@ class FastestEngine:
     def name(self) -> str:
         return self.interpreter.name
 
+    @property
+    def visits_states(self) -> bool:
+        return True
+
     def without_checkpoints(self) -> FastestEngine:
         return self
 

@@ -48,6 +48,11 @@ class Meter:
             return f"memory limit {limits.bytes // 2**20} MiB"
         return None
 
+    def left(self) -> float | None:
+        """Seconds until the limit on the time."""
+        limit = self._limits.seconds
+        return None if limit is None else max(0.0, limit - self.seconds)
+
     def tight(self) -> bool:
         """Whether most of the memory is used."""
         return self._limits.bytes is not None and self.memory > self._limits.bytes * 3 // 4

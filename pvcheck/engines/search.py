@@ -246,6 +246,16 @@ class Search:
         locals_ = tuple(self._local[state >> shift & LOCAL_MASK] for shift in self._shift)
         return self._shared[state & SHARED_MASK], locals_
 
+    def packed(self, state: State) -> Packed | None:
+        """The state's number, if all its parts were met."""
+        packed = self._shared_number.get(state[0])
+        for local, shift in zip(state[1], self._shift, strict=True):
+            number = self._local_number.get(local)
+            if packed is None or number is None:
+                return None
+            packed |= number << shift
+        return packed
+
     def moves_to(self, hit: Hit) -> list[Move]:
         """A shortest run to the violation."""
         if hit.state < 0:

@@ -182,6 +182,45 @@ class Encoding:
             case _:
                 assert_never(type_)
 
+    def value(self, code: int, type_: Type) -> Any:
+        """The value of a code, as the reference semantics has it: what ``code`` undoes."""
+        match type_:
+            case Bool():
+                return bool(code)
+            case Int():
+                return code + self.bounds(type_)[0]
+            case Sort() | Enum():
+                return code
+            case Optional(of=of):
+                return None if code == 0 else self.value(code - 1, of)
+            case Struct(fields=fields):
+                return tuple(
+                    self.value(self._cut(code, self.field(type_, n), t), t)
+                    for n, (_, t) in enumerate(fields)
+                )
+            case ArrayOf(index=index, of=of):
+                size, width = self.size(index), self.width(of)
+                shifts = [(size - 1 - n) * width for n in range(size)]
+                return tuple(self.value(self._cut(code, shift, of), of) for shift in shifts)
+            case ListOf(of=of):
+                capacity, width = self.list_of(type_)
+                shifts = [(capacity - 1 - n) * width for n in range(code >> capacity * width)]
+                return tuple(self.value(self._cut(code, shift, of), of) for shift in shifts)
+            case SetOf(of=of):
+                return frozenset(
+                    self.value(n, of) for n in range(code.bit_length()) if code >> n & 1
+                )
+            case Snapshot():
+                return None if code == 0 else code - 2
+            case LockSet():
+                return frozenset(n for n in range(code.bit_length()) if code >> n & 1)
+            case _:
+                assert_never(type_)
+
+    def _cut(self, code: int, shift: int, type_: Type) -> int:
+        """The part of a code that begins at a bit."""
+        return code >> shift & (1 << self.width(type_)) - 1
+
     def _row(self, codes: list[int], widths: list[int]) -> int:
         row = 0
         for code, width in zip(codes, widths, strict=True):

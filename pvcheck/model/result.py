@@ -59,7 +59,8 @@ class Result:
     verdicts: dict[str, Verdict]
     """One per selected property, in the order of ``Model.properties``."""
     statistics: Statistics
-    coverage: Coverage
+    coverage: Coverage | None
+    """``None``: this engine does not see what runs meet."""
     lock_edges: tuple[LockEdge, ...]
     interrupted: bool
     fault: Fault | None = None

@@ -204,6 +204,10 @@ class Semantics:
         """The locations that threads of the family can get to in this instance, or more."""
         return self._compiled.families[family.name].locations
 
+    def targets(self, family: ThreadFamily, location: int) -> tuple[int, ...]:
+        """The locations that the step from a location can lead to, those of threads that have ended excepted."""
+        return self._compiled.families[family.name].locations[location].targets
+
     def step_cells(self, local: Local, thread: int) -> tuple[int, ...]:
         """The cells that a thread's next step depends on or changes, and the lock order there."""
         if local[0] < 0:

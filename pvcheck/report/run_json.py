@@ -10,6 +10,7 @@ from pvcheck.model.result import LockEdge
 from pvcheck.model.verdict import Checked, Inconclusive, Violated
 from pvcheck.report.outcome import Outcome, Run
 from pvcheck.report.run_text import Saved
+from pvcheck.report.trace_file import dumps
 
 FORMAT = "pvcheck-verify-1"
 
@@ -82,10 +83,12 @@ def _assumed(run: Run, name: str) -> dict[str, Any]:
 
 def _verdict(outcome: Outcome, saved: Saved | None) -> dict[str, Any]:
     match outcome.verdict:
-        case Checked(states):
-            return {"verdict": "checked", "states": states}
-        case Inconclusive(depth, reason):
-            return {"verdict": "inconclusive", "depth": depth, "reason": reason}
+        case Checked(states, argument):
+            why = {"argument": argument} if argument else {}
+            return {"verdict": "checked", "states": states, **why}
+        case Inconclusive(depth, reason, example):
+            shown = {} if example is None else {"example": json.loads(dumps(example))}
+            return {"verdict": "inconclusive", "depth": depth, "reason": reason, **shown}
         case Violated(trace):
             return {
                 "verdict": "violated",

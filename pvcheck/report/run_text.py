@@ -80,14 +80,24 @@ def _property(run: Run, outcome: Outcome, saved: Saved | None, names: int, width
     match outcome.verdict:
         case Checked():
             beside = _lock_order(run) if about_order else _assumed(run, outcome.name)
+            beside = outcome.verdict.argument or beside
             return [*_beside(head, beside, width), *cycles]
-        case Inconclusive(depth, reason):
-            excused = outcome.standing is Standing.AS_DECLARED
+        case Inconclusive(depth, reason, example):
+            excused = outcome.standing is Standing.AS_DECLARED or depth is None
             far = "" if excused else f", searched to depth {depth}"
-            return [*_beside(head, reason + far, width), *cycles]
+            shown = (
+                [] if example is None else [f"    {row}" for row in _example(example, width - 4)]
+            )
+            return [*_beside(head, reason + far, width), *shown, *cycles]
         case Violated(trace):
             line = f"{head}  {length(trace)}"
             return _violation(line, trace, saved, cycles, width)
+
+
+def _example(trace: Trace, width: int) -> list[str]:
+    """A run that does not begin in the initial state, and what it begins with."""
+    begun = "begins with " + ", ".join(f"{name} = {value}" for name, value in trace.initial)
+    return [*wrap(begun, width, hanging=2), *step_table(trace, width)]
 
 
 def length(trace: Trace) -> str:

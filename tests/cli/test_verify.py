@@ -48,6 +48,42 @@ def test_what_is_printed(name: str, golden: Golden, capsys: pytest.CaptureFixtur
     golden(f"verify-{name}.txt", f"{capsys.readouterr().out}exit status {status}\n")
 
 
+BOUNDED = ["--engine", "bmc", "--solver", "z3"]
+ASKED = {
+    "bmc": ["specs/good.pv", "--depth", "4"],
+    "bmc-found": ["specs/abba.pv", "--no-reduce", "--depth", "5"],
+    "bmc-from": ["specs/good.pv", "--no-reduce", "--depth", "3", "--from", "x == 1"],
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_is_printed_where_a_solver_is_asked(
+    name: str, golden: Golden, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = main(["verify", *ASKED[name], *BOUNDED])
+
+    golden(f"verify-{name}.txt", f"{capsys.readouterr().out}exit status {status}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--depth", "3"], "--depth is for engines that ask a solver"),
+        (["--solver", "z3"], "--solver is for engines that ask a solver"),
+        (["--from", "true"], "only a bounded search can begin elsewhere"),
+        ([*BOUNDED, "--checkpoint", "c"], "bmc writes no checkpoints"),
+        ([*BOUNDED, "--from", "true; lock b: mutex"], "is not one condition"),
+        ([*BOUNDED, "--from", "q == 2"], "no name 'q'"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", "specs/good.pv", *words]) == 2
+
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["good", "abba", "vacuous", "depth-limit"])
 def test_what_programs_read(name: str, golden: Golden, capsys: pytest.CaptureFixture[str]) -> None:
     status = main(["verify", *RUNS[name], "--format", "json", "--quiet"])

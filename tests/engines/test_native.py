@@ -274,6 +274,13 @@ def test_a_number_without_a_code_in_an_invariant_is_not_passed_over() -> None:
         NativeEngine(find()).check(instance(text), ("i",), Limits(), Watcher())
 
 
+def test_a_number_that_grows_is_no_fault_where_its_place_has_no_bounds() -> None:
+    text = "system s; var x: bool atomic; thread t { let n = 1; while true { x = true; n = n * 65536; } }"
+
+    with pytest.raises(Unsupported, match="a number without room"):
+        NativeEngine(find()).check(instance(text), ("bounds",), Limits(), Watcher())
+
+
 def test_what_lies_behind_the_depth_limit_is_not_reported() -> None:
     """The runs to what was found are searched again, one step further than it."""
     text = """

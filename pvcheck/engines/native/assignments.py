@@ -8,7 +8,7 @@ from pvcheck.engines.native.values import mask
 from pvcheck.model.code import Assign, Bump, Place
 from pvcheck.model.expr import Apply, Expr, Op
 from pvcheck.model.model import ThreadFamily
-from pvcheck.model.types import ArrayOf, Optional, Struct, Type
+from pvcheck.model.types import ArrayOf, Int, Optional, Struct, Type
 from pvcheck.model.walk import nodes
 
 INDENT = "    "
@@ -119,7 +119,9 @@ class Assignments(Expressions):
         """The code of a value that is to be stored in a place of ``type_``."""
         code = self.code(value, type_)
         name = self.temporary(code, self.word(type_))
-        self.look(stored=self._kept(value))
+        # No number is too large for a place without bounds, but some are for its code.
+        unbounded = isinstance(type_, Int) and type_.low is None
+        self.look(stored=self._kept(value) and not unbounded)
         return name
 
     def _kept(self, value: Expr) -> bool:

@@ -54,6 +54,10 @@ class NativeEngine:
     def name(self) -> str:
         return "explicit"
 
+    @property
+    def visits_states(self) -> bool:
+        return True
+
     def without_checkpoints(self) -> NativeEngine:
         return replace(self, checkpoints=None)
 

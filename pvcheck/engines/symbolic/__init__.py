@@ -1,0 +1,1 @@
+"""Engines that ask a solver instead of visiting states."""
