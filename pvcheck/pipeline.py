@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pvcheck.diagnostics import UsageError
 from pvcheck.engines.base import Engine, Limits, Progress, Start
-from pvcheck.load import instances, model_of, read
+from pvcheck.instances import instances
 from pvcheck.model.model import LOCK_ORDER, LockKind
 from pvcheck.model.reduction import UNREDUCED, Reduction
 from pvcheck.model.replay import Mismatch, follow, hash_of, instance_values
@@ -17,8 +17,7 @@ from pvcheck.model.result import Coverage, LockEdge, Result
 from pvcheck.model.semantics import Semantics
 from pvcheck.model.trace import Trace
 from pvcheck.model.verdict import Inconclusive, Verdict, Violated
-from pvcheck.reduce.movers import movers
-from pvcheck.reduce.symmetry import symmetry
+from pvcheck.reduce.reduction import reduction as reduction_of
 from pvcheck.report.outcome import Run, outcomes, stop_early
 from pvcheck.selection import Job, properties_of
 
@@ -63,7 +62,8 @@ def run(
     if fail_fast:
         stop |= frozenset(job.properties) - job.expectation.violated
     semantics = job.instance.semantics
-    reduction = _reduction(semantics, limits) if reduce else UNREDUCED
+    # A limit on the depth is in ordinary steps.
+    reduction = reduction_of(semantics, transactions=limits.depth is None) if reduce else UNREDUCED
     search = _Search(engine, job, progress, stop)
     result = search.check(limits, reduction)
     if engine.visits_states:
@@ -158,16 +158,6 @@ def export(job: Job, language: str) -> str:
 
     write = {"promela": promela.promela, "murphi": murphi.murphi, "c": program}[language]
     return write(job.instance.semantics, job.properties)
-
-
-def _reduction(semantics: Semantics, limits: Limits) -> Reduction:
-    if semantics.initial_fault is not None:
-        return UNREDUCED
-    # A limit on the depth is in ordinary steps.
-    return Reduction(
-        group=symmetry(semantics).group,
-        movers=movers(semantics) if limits.depth is None else None,
-    )
 
 
 @dataclass(frozen=True)
@@ -363,7 +353,9 @@ def replay(trace: Trace, specification: Path, root: Path | None = None) -> Repla
         SpecError, OSError: the specification cannot be used.
         UsageError: it is not the one that the trace is of.
     """
-    model = model_of(read(specification, root), trace.mutant)
+    from pvcheck.load import load  # noqa: PLC0415 - loads the whole front end
+
+    model = load(specification, root=root, mutant=trace.mutant)
     properties_of(model, [trace.property])
     computed = {sort.type.name for sort in model.sorts if sort.size is not None}
     settings = {n: str(v).lower() for n, v in trace.values if n not in computed}

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pvcheck.diagnostics import UsageError
 from pvcheck.engines.base import Start
+from pvcheck.instances import instances
 from pvcheck.lang.suggest import did_you_mean
-from pvcheck.load import (
-    MutantDeclaration,
-    Specification,
-    condition_of,
-    instances,
-    model_of,
-    read,
-)
 from pvcheck.model.instance import Instance
-from pvcheck.model.model import Model
+from pvcheck.model.model import Model, MutantDeclaration
+from pvcheck.recall import Loaded, recall, remember
 from pvcheck.report.outcome import Expectation
+
+if TYPE_CHECKING:
+    from pvcheck.load import Specification
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,14 +62,43 @@ def prepare(
         UsageError: it has no such mutant, instance, parameter or property.
         OSError: it cannot be read.
     """
+    # What a condition means is not known without the text.
+    loaded = None if selection.start is not None else _recalled(specification, selection)
+    if loaded is not None:
+        return _jobs(specification, loaded, selection)
+    from pvcheck.load import read  # noqa: PLC0415 - loads the whole front end
+
     parsed = read(specification, selection.root)
     return () if skip_parts and parsed.is_part else jobs(specification, parsed, selection)
 
 
 def jobs(path: Path, parsed: Specification, selection: Selection) -> tuple[Job, ...]:
     """As ``prepare``, from parsed files."""
-    model = model_of(parsed, selection.mutant)
-    mutant = next((m for m in parsed.mutants if m.name == selection.mutant), None)
+    loaded = _recalled(path, selection) or _loaded(path, parsed, selection)
+    made = _jobs(path, loaded, selection)
+    if selection.start is None:
+        return made
+    from pvcheck.load import condition_of  # noqa: PLC0415 - as above
+
+    start = Start(condition_of(parsed, selection.start), selection.start)
+    return tuple(replace(job, start=start) for job in made)
+
+
+def _recalled(path: Path, selection: Selection) -> Loaded | None:
+    return recall(path, selection.root or path.parent, selection.mutant)
+
+
+def _loaded(path: Path, parsed: Specification, selection: Selection) -> Loaded:
+    from pvcheck.load import model_of  # noqa: PLC0415 - as above
+
+    made = Loaded(model_of(parsed, selection.mutant), parsed.mutants)
+    root = selection.root or path.parent
+    return remember(path, root, selection.mutant, parsed.visits, made)
+
+
+def _jobs(path: Path, loaded: Loaded, selection: Selection) -> tuple[Job, ...]:
+    model = loaded.model
+    mutant = next((m for m in loaded.mutants if m.name == selection.mutant), None)
     names = selection.instances
     if mutant is not None and mutant.instance is not None and not names:
         names = (mutant.instance,)
@@ -82,13 +109,7 @@ def jobs(path: Path, parsed: Specification, selection: Selection) -> tuple[Job, 
         settings=selection.settings,
     )
     properties = properties_of(model, selection.properties)
-    start = None
-    if selection.start is not None:
-        start = Start(condition_of(parsed, selection.start), selection.start)
-    return tuple(
-        replace(_job(path, mutant, instance, properties, selection), start=start)
-        for instance in chosen
-    )
+    return tuple(_job(path, mutant, instance, properties, selection) for instance in chosen)
 
 
 def _job(

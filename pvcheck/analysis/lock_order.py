@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
+from graphlib import CycleError, TopologicalSorter
 from itertools import islice
-
-import networkx as nx
 
 from pvcheck.model.result import LockEdge
 
@@ -20,10 +19,9 @@ def cycles(edges: Iterable[LockEdge]) -> tuple[tuple[LockEdge, ...], ...]:
     """
     listed = list(edges)
     between = {(e.before, e.after): e for e in listed if e.before != e.after}
-    graph: nx.DiGraph[str] = nx.DiGraph(list(between))
     found = [
         tuple(between[step] for step in zip(turn, (*turn[1:], turn[0]), strict=True))
-        for turn in map(_from_least, islice(nx.simple_cycles(graph), MOST_CYCLES))
+        for turn in map(_from_least, islice(_elementary(between), MOST_CYCLES))
     ]
     inside = {(e.before, e.direction): e for e in listed if e.before == e.after}
     for class_ in sorted({class_ for class_, _ in inside}):
@@ -31,6 +29,27 @@ def cycles(edges: Iterable[LockEdge]) -> tuple[tuple[LockEdge, ...], ...]:
         if len(both) > 1:
             found.append(both)
     return tuple(sorted(found, key=lambda c: (len(c), [e.before for e in c])))
+
+
+def _elementary(edges: Collection[tuple[str, str]]) -> Iterator[list[str]]:
+    if _ordered(edges):
+        return
+    import networkx as nx  # noqa: PLC0415 - takes longer to load than a small instance to check
+
+    graph: nx.DiGraph[str] = nx.DiGraph(list(edges))
+    yield from nx.simple_cycles(graph)
+
+
+def _ordered(edges: Collection[tuple[str, str]]) -> bool:
+    """Whether there is no cycle."""
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for before, after in edges:
+        sorter.add(after, before)
+    try:
+        sorter.prepare()
+    except CycleError:
+        return False
+    return True
 
 
 def _from_least(turn: list[str]) -> list[str]:

@@ -13,6 +13,7 @@ from pvcheck.cli.console import Console
 from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.cli.failure import report
 from pvcheck.cli.signals import Interruption
+from pvcheck.garbage import collect_seldom
 from pvcheck.report.columns import printable
 
 _COMMANDS = ("verify", "check", "mutate", "simulate", "trace", "export", "explain")
@@ -31,6 +32,7 @@ exit status:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; its exit status."""
+    collect_seldom()
     try:
         words = sys.argv[1:] if argv is None else list(argv)
         args = _parser(words).parse_args(words)

@@ -15,7 +15,8 @@ from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.cli.runs import made
 from pvcheck.diagnostics import UsageError
 from pvcheck.lang.suggest import did_you_mean
-from pvcheck.load import MutantDeclaration, read
+from pvcheck.load import read
+from pvcheck.model.model import MutantDeclaration
 from pvcheck.report.mutants import Judged, mutants_json, mutants_text
 from pvcheck.report.outcome import Run, Standing
 from pvcheck.selection import Job, Selection, jobs

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -12,6 +10,7 @@ from pvcheck.engines.base import Limits, Progress
 from pvcheck.engines.findings import coverage_of, unviolated
 from pvcheck.engines.meter import Meter
 from pvcheck.engines.search import Packed, Search
+from pvcheck.garbage import no_collection
 from pvcheck.model import replay
 from pvcheck.model.instance import Instance
 from pvcheck.model.reduction import UNREDUCED, Reduction
@@ -131,18 +130,6 @@ def explore(
             return
         frontier = found
         depth += 1
-
-
-@contextmanager
-def no_collection() -> Iterator[None]:
-    """The search makes millions of objects and no cycles: collecting them would only cost time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _verdicts(search: Search, run: Explored, properties: Collection[str]) -> dict[str, Verdict]:

@@ -75,8 +75,11 @@ class FastestEngine:
             compiled = Compiled(instance, self.compiler, reduction)
             try:
                 if not compiled.ready():
+                    meanwhile = _Meanwhile(
+                        progress, compiled, meter, partial(self._slower, instance)
+                    )
                     with suppress(_Ready):
-                        return interpret(limits, _Meanwhile(progress, compiled, meter))
+                        return interpret(limits, meanwhile)
                 return compiled.check(
                     properties,
                     limits.after(meter.seconds),
@@ -87,21 +90,34 @@ class FastestEngine:
             finally:
                 compiled.close()
         except (Unsupported, NoCompiler) as error:
-            self.note(f"note: the interpreter runs {instance.name}, slower: {error}")
+            self._slower(instance, error)
         return interpret(limits.after(meter.seconds), progress)
 
+    def _slower(self, instance: Instance, error: Exception) -> None:
+        self.note(f"note: the interpreter runs {instance.name}, slower: {error}")
 
-@dataclass(frozen=True)
+
+@dataclass
 class _Meanwhile:
     """Progress of the interpreter, which ends as soon as the compiler is done."""
 
     shown: Progress
     compiled: Compiled
     meter: Meter
+    slower: Callable[[Exception], None]
+    """Told why the interpreter has to go on alone."""
+    alone: bool = False
 
     def update(self, *, depth: int, states: int, transitions: int, frontier: int) -> None:
         self.shown.update(depth=depth, states=states, transitions=transitions, frontier=frontier)
+        if self.alone:
+            return
         if self.meter.seconds > SOON:
-            self.compiled.start()
+            try:
+                self.compiled.start()
+            except (Unsupported, NoCompiler) as error:
+                self.alone = True
+                self.slower(error)
+                return
         if self.compiled.ready():
             raise _Ready

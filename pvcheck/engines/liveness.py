@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from pvcheck.engines.base import Limits, Progress
-from pvcheck.engines.explicit import Explored, explore, no_collection
+from pvcheck.engines.explicit import Explored, explore
 from pvcheck.engines.meter import Meter
 from pvcheck.engines.search import Search
+from pvcheck.garbage import no_collection
 from pvcheck.model.fairness import is_owed
 from pvcheck.model.instance import Instance
 from pvcheck.model.model import Progress as Declared

@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from pathlib import Path
+from typing import NamedTuple
 
+from pvcheck.cache import digest_of
 from pvcheck.diagnostics import Code, Diagnostic, Label, SpecError, UsageError
+from pvcheck.files import MAX_FILE_BYTES, Visit, contents, resolved
 from pvcheck.lang import ast
 from pvcheck.lang.parse import parse
 from pvcheck.source import Source, Span
 
-MAX_FILE_BYTES = 1_000_000
 MAX_FILES = 200
 
 
-def read_all(main: Path, root: Path) -> tuple[ast.Specification, tuple[Source, ...]]:
-    """The union of the files' declarations, imports left out, and the files, main first.
+class ReadAll(NamedTuple):
+    tree: ast.Specification
+    """The union of the files' declarations, imports left out."""
+    sources: tuple[Source, ...]
+    """The files, main first."""
+    visits: tuple[Visit, ...]
+    """Each way in which a file was imported."""
+
+
+def read_all(main: Path, root: Path) -> ReadAll:
+    """The main file and all that it imports.
 
     Raises:
         SpecError: with the errors of all files that could be read.
         UsageError: the main file lies outside the root.
         OSError: the main file cannot be read.
     """
-    if not _real(main).is_relative_to(_real(root)):
+    if not resolved(main).is_relative_to(resolved(root)):
         message = f"{main} lies outside the root {root}"
         raise UsageError(message, "name the directory of the specification with --root DIR")
-    reader = _Reader(_real(root), main.parent)
+    reader = _Reader(resolved(root), main.parent)
     reader.read(main, _Origin(None, ()))
     if reader.errors:
         raise SpecError(reader.errors, reader.sources)
     tree = ast.Specification(tuple(reader.declarations), span=Span(str(main), 0, 0))
-    return tree, tuple(reader.sources.values())
-
-
-def _real(path: Path) -> Path:
-    """What symbolic links lead to."""
-    try:
-        return path.resolve()
-    except RuntimeError as e:
-        # As Python before 3.13 says it.
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from e
+    return ReadAll(tree, tuple(reader.sources.values()), tuple(reader.visits))
 
 
 class _Origin:
@@ -58,11 +58,13 @@ class _Reader:
         self.sources: dict[str, Source] = {}
         self.declarations: list[ast.Declaration] = []
         self.errors: list[Diagnostic] = []
-        self._done: set[Path] = set()
+        self.visits: list[Visit] = []
+        self._done: dict[Path, str] = {}
+        """The digests of those that were read."""
 
     def read(self, path: Path, origin: _Origin) -> None:
         try:
-            real = _real(path)
+            real = resolved(path)
         except OSError as e:
             self._refuse(origin, Code.MISSING_IMPORT, f"cannot read {str(path)!r}: {e.strerror}")
             return
@@ -74,19 +76,24 @@ class _Reader:
             self._refuse(origin, Code.OUTSIDE_ROOT, "this file lies outside the root", hint)
         elif real not in self._done and len(self._done) == MAX_FILES:
             self._refuse(origin, Code.TOO_LARGE, f"more than {MAX_FILES} files")
-        elif real not in self._done:
-            self._done.add(real)
-            self._read_new(path, real, origin)
+        else:
+            if real not in self._done:
+                self._done[real] = ""
+                self._read_new(path, real, origin)
+            self.visits.append(Visit(path, real, self._done[real]))
 
     def _read_new(self, path: Path, real: Path, origin: _Origin) -> None:
         name = self._shown(path)
         try:
-            text = _text(real)
+            data = contents(real)
         except OSError as e:
             if origin.statement is None:
                 raise OSError(e.errno, e.strerror, name) from e
             self._refuse(origin, Code.MISSING_IMPORT, f"cannot read {name!r}: {e.strerror}")
             return
+        self._done[real] = digest_of(data)
+        try:
+            text = _text(data)
         except _NotText as e:
             self.sources[name] = Source(name, "")
             self.errors.append(Diagnostic(e.code, e.message, Label(Span(name, 0, 0))))
@@ -122,11 +129,7 @@ class _NotText(Exception):
         super().__init__(message)
 
 
-def _text(path: Path) -> str:
-    if path.exists() and not path.is_file():
-        raise OSError(0, "not a file")
-    with path.open("rb") as file:
-        data = file.read(MAX_FILE_BYTES + 1)
+def _text(data: bytes) -> str:
     if len(data) > MAX_FILE_BYTES:
         raise _NotText(Code.FILE_TOO_LARGE, f"larger than {MAX_FILE_BYTES:,} bytes")
     try:

@@ -8,10 +8,8 @@ from pvcheck.lang.expressions import Expressions
 from pvcheck.lang.symbols import KIND
 from pvcheck.model import types as t
 from pvcheck.model.constant import NotConstant, Number, evaluate
+from pvcheck.model.instance import MAX_SIZE
 from pvcheck.model.model import InstanceDeclaration
-
-MAX_SIZE = 64
-"""Elements of a sort. Anything near it is beyond every finite engine."""
 
 
 def declared_instance(declared: ast.Instance, e: Expressions) -> InstanceDeclaration | None:

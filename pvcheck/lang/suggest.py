@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from itertools import islice
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    from difflib import get_close_matches  # noqa: PLC0415 - only who misspells needs it
+
     close = get_close_matches(name, list(islice(known, _LOOKED_AT)), n=1)
     return f"did you mean {close[0]!r}?" if close else None
 

@@ -36,7 +36,7 @@ from pvcheck.model.code import (
 from pvcheck.model.compile_expr import ExprCompiler, is_atom, plus
 from pvcheck.model.expr import Const, Expr, Local, Read, Value
 from pvcheck.model.model import FINISHED, ThreadFamily
-from pvcheck.model.program import Covered, Program
+from pvcheck.model.program import Covered, Maker, Program
 from pvcheck.model.runtime import Faulted
 from pvcheck.model.stores import Store, store
 from pvcheck.model.types import ArrayOf, ListOf, Optional, Struct, Type
@@ -330,7 +330,7 @@ class CodeCompiler(ExprCompiler):
             return code
         if isinstance(value, Const) and _takes(check, value.value):
             return code
-        return f"{self.program.constant(check, ('store', type_))}({code}, {self.span})"
+        return f"{self.program.function(Maker.STORE, type_)}({code}, {self.span})"
 
     def _bump(self, instruction: Bump) -> None:
         block = self.layout.blocks[instruction.counter]

@@ -42,7 +42,7 @@ from pvcheck.model.expr import (
 )
 from pvcheck.model.layout import Block
 from pvcheck.model.parts import flatten
-from pvcheck.model.program import Program
+from pvcheck.model.program import Maker, Program
 from pvcheck.model.types import ArrayOf, Bool, Enum, Int, Optional, SetOf, Sort, Type
 
 INFIX = {
@@ -270,10 +270,8 @@ class ExprCompiler:
         code = self.expr(domain.within)
         if not isinstance(domain.within.type, SetOf):
             return code
-        key = values.sort_key(domain.within.type.of)
-        if key is None:
-            return f"sorted({code})"
-        return f"sorted({code}, key={self.program.constant(key, domain.within.type)})"
+        key = self.program.function(Maker.SORT_KEY, domain.within.type.of)
+        return f"sorted({code})" if key is None else f"sorted({code}, key={key})"
 
     def _all_values(self, type_: Type) -> str:
         if isinstance(type_, Sort | Enum):

@@ -15,9 +15,8 @@ from pvcheck.model.expr import (
     Quantifier,
 )
 from pvcheck.model.model import Guard, Invariant, Variable
-from pvcheck.model.program import Program
+from pvcheck.model.program import Maker, Program
 from pvcheck.model.runtime import Faulted
-from pvcheck.model.stores import store
 from pvcheck.model.types import BOOL
 from pvcheck.model.walk import depends_on_state
 
@@ -70,10 +69,8 @@ def compile_initial(program: Program) -> str:
 def _initial(program: Program, variable: Variable) -> str:
     span = program.span(variable.span)
     code = ExprCompiler(program, span, inside_step=False).expr(variable.initial)
-    check = store(variable.type, program.instance)
-    if check is None:
-        return code
-    return f"{program.constant(check, ('store', variable.type))}({code}, {span})"
+    check = program.function(Maker.STORE, variable.type)
+    return code if check is None else f"{check}({code}, {span})"
 
 
 def _loops(program: Program, binders: tuple[Bound, ...]) -> str:

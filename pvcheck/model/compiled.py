@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import marshal
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pvcheck.cache import kept
 from pvcheck.model.code import (
     Await,
     Choose,
@@ -25,7 +27,7 @@ from pvcheck.model.compile_model import (
 )
 from pvcheck.model.footprint import footprint
 from pvcheck.model.model import Location, ThreadFamily
-from pvcheck.model.program import Program
+from pvcheck.model.program import Program, Written, compiled
 from pvcheck.model.values import TooLarge
 from pvcheck.model.walk import nodes
 
@@ -33,13 +35,9 @@ Function = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
-class CompiledLocation:
-    """The step from a location."""
+class Step:
+    """What is known of the step from a location."""
 
-    step: Function
-    """See ``compile_code``."""
-    wanted: Function | None
-    """For the cell of the lock that the step begins with taking, if it does and may wait."""
     action: LockAction
     mode: Mode
     awaits: bool
@@ -47,9 +45,18 @@ class CompiledLocation:
     chooses: bool
     """Whether it may have several outcomes."""
     cells: frozenset[int]
-    """See ``footprint``; all locks where ``wanted``."""
+    """See ``footprint``; all locks where it may wait for one."""
     targets: tuple[int, ...]
     """The locations that the instance can get to from here, those of threads that have ended excepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledLocation:
+    run: Function
+    """One run of the step; see ``compile_code``."""
+    wanted: Function | None
+    """For the cell of the lock that the step begins with taking, if it does and may wait."""
+    step: Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,6 @@ class CompiledInvariant:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    source: str
     initial: Function
     families: dict[str, CompiledFamily]
     invariants: dict[str, CompiledInvariant]
@@ -91,40 +97,81 @@ def compile_instance(program: Program) -> Compiled:
 
 
 def _compile(program: Program) -> Compiled:
-    model = program.instance.model
     compile_guards(program)
-    texts = [compile_initial(program), compile_invariants(program)]
-    reached: list[dict[int, tuple[int, ...]]] = []
-    for number, family in enumerate(model.threads):
-        locations, functions = _family(program, number, family)
-        reached.append(locations)
-        texts.extend(functions)
-    source = "\n\n".join(texts)
-    functions_by_name = program.load(source)
+    code = kept("steps", program.instance.digest, lambda: _code(program))
+    program.refer_to(code.written)
+    functions = program.define(marshal.loads(code.functions))
+    model = program.instance.model
     return Compiled(
-        source=source,
-        initial=functions_by_name["initial"],
+        initial=functions["initial"],
         families={
             family.name: CompiledFamily(
-                start=functions_by_name[f"start_{number}"],
+                start=functions[f"start_{number}"],
                 locations={
-                    n: _location(
-                        program, functions_by_name, f"{number}_{n}", family.locations[n], targets
+                    n: CompiledLocation(
+                        functions[f"step_{number}_{n}"], functions.get(f"wanted_{number}_{n}"), step
                     )
-                    for n, targets in reached[number].items()
+                    for n, step in code.steps[number].items()
                 },
             )
             for number, family in enumerate(model.threads)
         },
         invariants={
             invariant.name: CompiledInvariant(
-                functions_by_name[f"holds_{number}"],
-                functions_by_name[f"opens_{number}"],
-                footprint(program.layout, (invariant.window, invariant.condition)),
+                functions[f"holds_{number}"], functions[f"opens_{number}"], cells
             )
-            for number, invariant in enumerate(model.invariants)
+            for number, (invariant, cells) in enumerate(
+                zip(model.invariants, code.invariants, strict=True)
+            )
         },
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Code:
+    """What is kept of an instance: all but the functions themselves."""
+
+    functions: bytes
+    """As ``marshal`` writes their code."""
+    written: Written
+    steps: tuple[dict[int, Step], ...]
+    """Per family and location that the instance can reach."""
+    invariants: tuple[frozenset[int], ...]
+    """The cells that each depends on."""
+
+
+def source_of(program: Program) -> str:
+    """The functions as Python."""
+    compile_guards(program)
+    return _written(program)[0]
+
+
+def _code(program: Program) -> _Code:
+    model = program.instance.model
+    source, reached = _written(program)
+    return _Code(
+        functions=marshal.dumps(compiled(source)),
+        written=program.written,
+        steps=tuple(
+            {n: _step(program, family.locations[n], targets) for n, targets in locations.items()}
+            for family, locations in zip(model.threads, reached, strict=True)
+        ),
+        invariants=tuple(
+            footprint(program.layout, (invariant.window, invariant.condition))
+            for invariant in model.invariants
+        ),
+    )
+
+
+def _written(program: Program) -> tuple[str, list[dict[int, tuple[int, ...]]]]:
+    """The functions as Python; per family, the locations that the instance can reach, with those next to them."""
+    texts = [compile_initial(program), compile_invariants(program)]
+    reached: list[dict[int, tuple[int, ...]]] = []
+    for number, family in enumerate(program.instance.model.threads):
+        locations, functions = _family(program, number, family)
+        reached.append(locations)
+        texts.extend(functions)
+    return "\n\n".join(texts), reached
 
 
 def _family(
@@ -150,24 +197,16 @@ def _family(
     return reached, texts
 
 
-def _location(
-    program: Program,
-    functions: dict[str, Any],
-    name: str,
-    location: Location,
-    targets: tuple[int, ...],
-) -> CompiledLocation:
+def _step(program: Program, location: Location, targets: tuple[int, ...]) -> Step:
     first = first_of(location.code)
-    wanted = functions.get(f"wanted_{name}")
     cells = footprint(program.layout, location.code)
-    return CompiledLocation(
-        step=functions[f"step_{name}"],
-        wanted=wanted,
+    locks = range(program.layout.lock_cells if waited_for(location.code) else 0)
+    return Step(
         action=first.action if isinstance(first, Lock) else LockAction.RELEASE,
         mode=first.mode if isinstance(first, Lock) else Mode.EXCLUSIVE,
         awaits=isinstance(first, Await),
         chooses=any(isinstance(n, Pick | Choose) for n in nodes(location.code)),
-        cells=cells if wanted is None else cells | set(range(program.layout.lock_cells)),
+        cells=cells.union(locks),
         targets=targets,
     )
 

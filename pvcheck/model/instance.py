@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pvcheck import cache
 from pvcheck.model.model import Model, ThreadFamily
 
 if TYPE_CHECKING:
     from pvcheck.model.semantics import Semantics
+
+
+MAX_SIZE = 64
+"""Elements of a sort. Anything near it is beyond every finite engine."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,14 @@ class Instance:
             for family in self.model.threads
             for element in (range(self.sizes[family.sort.name]) if family.sort else (None,))
         )
+
+    @cached_property
+    def digest(self) -> str | None:
+        """Of all that it is; ``None`` if what follows from it is not to be kept between runs."""
+        if self.model.digest is None:
+            return None
+        values = self.sizes, self.parameters, self.only
+        return cache.key(self.model.digest, self.name, *map(repr, values))
 
     @cached_property
     def semantics(self) -> Semantics:

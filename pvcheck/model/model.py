@@ -9,7 +9,7 @@ snapshots (see ``TakeSnapshot``). A step takes one thread from its location thro
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from pvcheck.model.code import Code
@@ -232,6 +232,15 @@ class InstanceDeclaration:
 
 
 @dataclass(frozen=True, slots=True)
+class MutantDeclaration:
+    name: str
+    why: str
+    violated: str | None
+    """The property it must violate; ``None``: none at all."""
+    instance: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """A source statement that appears in some thread's code, for vacuity."""
 
@@ -261,6 +270,8 @@ class Model:
     instances: tuple[InstanceDeclaration, ...]
     expected: tuple[Expected, ...]
     statements: tuple[Statement, ...]
+    digest: str | None = field(default=None, compare=False)
+    """Of all of the above; ``None`` if what follows from it is not to be kept between runs."""
 
     @cached_property
     def properties(self) -> tuple[str, ...]:

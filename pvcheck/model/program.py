@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Callable
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any
 
-from pvcheck.model import runtime
+from pvcheck.model import runtime, values
+from pvcheck.model.instance import Instance
 from pvcheck.model.layout import Layout
 from pvcheck.model.locks import Guards, Locks
+from pvcheck.model.stores import store
+from pvcheck.model.types import Type
 from pvcheck.model.values import TooLarge
 from pvcheck.source import Span
 
@@ -25,6 +31,21 @@ class Covered:
     """Of the operation or lock class."""
 
 
+class Maker(enum.Enum):
+    """Makes a function of a type."""
+
+    STORE = "store"
+    """See ``stores.store``."""
+    SORT_KEY = "sort key"
+    """See ``values.sort_key``."""
+
+
+_MAKERS: dict[Maker, Callable[[Type, Instance], Callable[..., Any] | None]] = {
+    Maker.STORE: store,
+    Maker.SORT_KEY: lambda type_, _: values.sort_key(type_),
+}
+
+
 class Program:
     """The constants, spans and coverage items that the source refers to by number."""
 
@@ -36,6 +57,8 @@ class Program:
         self.spans: list[Span] = []
         self.covered: list[Covered] = []
         self._table: dict[str, Any] = {}
+        self._made: dict[str, tuple[Maker, Type]] = {}
+        """The functions in it."""
         self._numbers: dict[Any, str] = {}
         self._span_numbers: dict[Span, int] = {}
         self._cover_bits: dict[Covered, int] = {}
@@ -58,8 +81,18 @@ class Program:
         """The name of a constant in the source. ``key`` stands for a value that is not hashable."""
         key = (type(value), value) if key is None else key
         if key not in self._numbers:
-            self._numbers[key] = f"d{len(self._numbers)}"
+            self._numbers[key] = f"d{len(self._table)}"
             self._table[self._numbers[key]] = value
+        return self._numbers[key]
+
+    def function(self, maker: Maker, type_: Type) -> str | None:
+        """The name, in the source, of what the maker makes of the type; ``None`` if that is ``None``."""
+        key = maker, type_
+        if key not in self._numbers:
+            value = _MAKERS[maker](type_, self.instance)
+            if value is None:
+                return None
+            self._made[self.constant(value, key)] = key
         return self._numbers[key]
 
     def load(self, source: str) -> dict[str, Any]:
@@ -68,12 +101,50 @@ class Program:
         Raises:
             TooLarge: it nests deeper than Python compiles.
         """
+        return self.define(compiled(source))
+
+    def define(self, code: CodeType) -> dict[str, Any]:
+        """The functions that compiled source defines, by name."""
         namespace: dict[str, Any] = {**_environment(self), **self._table}
-        try:
-            exec(compile(source, "<steps>", "exec"), namespace)
-        except (SyntaxError, RecursionError, MemoryError) as error:
-            raise TooLarge("an expression or statement is nested too deeply") from error
+        exec(code, namespace)
         return namespace
+
+    @property
+    def written(self) -> Written:
+        """What the source refers to by number."""
+        values = {n: value for n, value in self._table.items() if n not in self._made}
+        return Written(tuple(self.spans), tuple(self.covered), values, dict(self._made))
+
+    def refer_to(self, written: Written) -> None:
+        """Let the numbers be those of a source that was written before, for an equal program."""
+        self.spans = list(written.spans)
+        self.covered = list(written.covered)
+        self._made = dict(written.functions)
+        made = {n: _MAKERS[maker](t, self.instance) for n, (maker, t) in self._made.items()}
+        self._table = {**written.values, **made}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What generated source refers to by number."""
+
+    spans: tuple[Span, ...]
+    covered: tuple[Covered, ...]
+    values: dict[str, Any]
+    functions: dict[str, tuple[Maker, Type]]
+    """Those that cannot be kept, with what they are made by and from."""
+
+
+def compiled(source: str) -> CodeType:
+    """Source as Python runs it.
+
+    Raises:
+        TooLarge: it nests deeper than Python compiles.
+    """
+    try:
+        return compile(source, "<steps>", "exec")
+    except (SyntaxError, RecursionError, MemoryError) as error:
+        raise TooLarge("an expression or statement is nested too deeply") from error
 
 
 def _environment(program: Program) -> dict[str, Any]:

@@ -16,6 +16,11 @@ class Reduction:
     """Which steps are taken as one: states inside transactions are not visited."""
 
     @property
+    def key(self) -> str:
+        """Equal for equal reductions of an instance, and for no others."""
+        return repr((None if self.group is None else self.group.moved, self.movers))
+
+    @property
     def names(self) -> tuple[str, ...]:
         """For reports."""
         kinds = (("transactions", self.movers), ("symmetry", self.group))

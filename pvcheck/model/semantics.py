@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pvcheck.model.code import LockAction, Mode
 from pvcheck.model.compile_expr import ExprCompiler
-from pvcheck.model.compiled import CompiledLocation, Function, compile_instance
+from pvcheck.model.compiled import Function, Step, compile_instance, source_of
 from pvcheck.model.expr import Domain, Expr
 from pvcheck.model.instance import Instance
 from pvcheck.model.layout import Layout
@@ -100,8 +100,8 @@ class Semantics:
 
     @property
     def source(self) -> str:
-        """The generated functions, for people who want to know."""
-        return self._compiled.source
+        """The generated functions, for people who want to know. Cost: generates them again."""
+        return source_of(Program(self.layout))
 
     # Steps
 
@@ -110,8 +110,8 @@ class Semantics:
         if local[0] < 0:
             return []
         at = self._steps[thread][local[0]]
-        step = at.step
-        if not at.chooses:
+        step = at.run
+        if not at.step.chooses:
             only = self._run(step, shared, local, thread, None)
             return [] if only is None else [only]
         runs = (self._run(step, shared, local, thread, choices) for choices in every_choice())
@@ -132,7 +132,7 @@ class Semantics:
             return None
         given = Choices(choices)
         try:
-            step = self._steps[thread][local[0]].step
+            step = self._steps[thread][local[0]].run
             outcome = self._run(step, shared, local, thread, given)
         except NoSuchChoice:
             return None
@@ -142,7 +142,7 @@ class Semantics:
 
     def step(self, shared: Shared, local: Local, thread: int, choices: Choices) -> Outcome | None:
         """One run of the thread's next step, which takes its choices from ``choices``."""
-        return self._run(self._steps[thread][local[0]].step, shared, local, thread, choices)
+        return self._run(self._steps[thread][local[0]].run, shared, local, thread, choices)
 
     def _run(
         self, step: Function, shared: Shared, local: Local, thread: int, choices: Choices | None
@@ -177,7 +177,7 @@ class Semantics:
             cell = at.wanted(*self._arguments[thread], shared, local, None)
         except Faulted:
             return None
-        return Want(cell, at.action, at.mode)
+        return Want(cell, at.step.action, at.step.mode)
 
     def in_the_way(self, shared: Shared, thread: int, want: Want) -> int:
         """The threads, as bits, that must let go before the thread gets the lock; 0: none need to.
@@ -198,7 +198,7 @@ class Semantics:
 
     def awaits(self, local: Local, thread: int) -> bool:
         """Whether the thread's next step begins with ``await``."""
-        return local[0] >= 0 and self._steps[thread][local[0]].awaits
+        return local[0] >= 0 and self._steps[thread][local[0]].step.awaits
 
     def locations(self, family: ThreadFamily) -> Iterable[int]:
         """The locations that threads of the family can get to in this instance, or more."""
@@ -206,13 +206,13 @@ class Semantics:
 
     def targets(self, family: ThreadFamily, location: int) -> tuple[int, ...]:
         """The locations that the step from a location can lead to, those of threads that have ended excepted."""
-        return self._compiled.families[family.name].locations[location].targets
+        return self._compiled.families[family.name].locations[location].step.targets
 
     def step_cells(self, local: Local, thread: int) -> tuple[int, ...]:
         """The cells that a thread's next step depends on or changes, and the lock order there."""
         if local[0] < 0:
             return ()
-        return tuple(sorted(self._steps[thread][local[0]].cells | self.own_cells(thread)))
+        return tuple(sorted(self._steps[thread][local[0]].step.cells | self.own_cells(thread)))
 
     def own_cells(self, thread: int) -> frozenset[int]:
         """The cells of the thread's own snapshots."""
@@ -220,8 +220,9 @@ class Semantics:
         family = self.instance.threads[thread][0].name
         return frozenset(range(start, start + len(self.layout.snapshot_slots[family])))
 
-    def location(self, thread: int, number: int) -> CompiledLocation:
-        return self._steps[thread][number]
+    def step_from(self, thread: int, number: int) -> Step:
+        """What is known of the thread's step from a location."""
+        return self._steps[thread][number].step
 
     def held(self, shared: Shared, thread: int) -> frozenset[int]:
         """The cells of the locks that the thread holds."""

@@ -157,11 +157,11 @@ class Transactions:
         cells: set[int] = set()
         reached = [start]
         for location in reached:
-            at = self.semantics.location(thread, location)
-            cells |= at.cells
+            step = self.semantics.step_from(thread, location)
+            cells |= step.cells
             reached += [
                 n
-                for n in at.targets
+                for n in step.targets
                 if n not in reached and self._movers[thread][n].kind is not Kind.STOP
             ]
         return frozenset(cells)

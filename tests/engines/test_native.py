@@ -233,7 +233,10 @@ def test_a_library_is_made_once() -> None:
     compiled.check((), Limits(), Watcher(), workers=1, stop=())
     compiled.close()
 
-    assert Compiled(instance(MUTEX, Thread=2), find(), UNREDUCED).ready()
+    again = Compiled(instance(MUTEX, Thread=2), find(), UNREDUCED)
+    again.start()
+
+    assert again.ready()
 
 
 def test_without_a_cache_nothing_stays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
+from pvcheck import cache
 from pvcheck.diagnostics import UsageError
 from pvcheck.engines.base import Limits, Progress
 from pvcheck.engines.findings import coverage_of, unviolated
@@ -19,7 +20,7 @@ from pvcheck.engines.meter import Meter, free_memory
 from pvcheck.engines.native import library as native
 from pvcheck.engines.native.checkpoint import Checkpoints, Identity, look, save
 from pvcheck.engines.native.compiler import Compilation, Compiler
-from pvcheck.engines.native.generate import generate
+from pvcheck.engines.native.generated import Generated
 from pvcheck.engines.native.library import Hit, Library
 from pvcheck.model import replay
 from pvcheck.model.encoding import Unsupported
@@ -34,6 +35,8 @@ from pvcheck.model.transactions import Transactions
 from pvcheck.model.unwind import Taken, reached, renamed_edges, tidy, unwound
 from pvcheck.model.verdict import Inconclusive, Verdict, Violated
 
+KIND = "c"
+"""Of what is kept."""
 POLL = 0.05
 """Seconds between looks at a search that runs."""
 FAULTS = tuple(Fault)
@@ -95,33 +98,54 @@ class NativeEngine:
             compiled.close()
 
 
+class _Begun(NamedTuple):
+    generated: Generated
+    compilation: Compilation
+
+
 class Compiled:
     """An instance as a library, which may be there, in the making, or not yet begun.
 
     Raises:
-        Unsupported: the instance cannot be represented.
+        Unsupported: the instance has no states.
     """
 
     def __init__(self, instance: Instance, compiler: Compiler, reduction: Reduction) -> None:
         self._reduction = reduction
         self._semantics = instance.semantics
+        self._compiler = compiler
         if self._semantics.initial_fault is not None:
             raise Unsupported("an initial state that does not come about")
-        self._generated = generate(self._semantics, reduction)
-        g = self._generated
-        self._compilation = Compilation(g.header, g.steps, g.main, compiler)
+        self._key = None if instance.digest is None else cache.key(instance.digest, reduction.key)
+        known = None if self._key is None else cache.load(KIND, self._key)
+        self._begun = None if known is None else self._begin(known.value)
+
+    def _begin(self, generated: Generated) -> _Begun:
+        g = generated
+        return _Begun(g, Compilation(g.header, g.steps, g.main, self._compiler))
 
     def ready(self) -> bool:
         """Whether there is nothing to wait for, or to start."""
-        return self._compilation.ready()
+        return self._begun is not None and self._begun.compilation.ready()
 
     def start(self) -> None:
         """Begin to make the library, if that is not done.
 
         Raises:
+            Unsupported: the instance cannot be represented.
             NoCompiler: the compiler does not start.
         """
-        self._compilation.start()
+        self._started().compilation.start()
+
+    def _started(self) -> _Begun:
+        if self._begun is None:
+            from pvcheck.engines.native.generate import generate  # noqa: PLC0415 - what it makes is kept
+
+            generated = generate(self._semantics, self._reduction)
+            if self._key is not None:
+                cache.save(KIND, self._key, generated)
+            self._begun = self._begin(generated)
+        return self._begun
 
     def check(
         self,
@@ -143,7 +167,8 @@ class Compiled:
             OSError: it cannot be read.
         """
         meter = Meter(limits, progress)
-        library = Library(self._compilation.library(), self._generated)
+        begun = self._started()
+        library = Library(begun.compilation.library(), begun.generated)
         saving = None
         if checkpoints is not None:
             identity = Identity.of(library, properties, stop)
@@ -161,7 +186,8 @@ class Compiled:
 
     def close(self) -> None:
         """Stop what is in the making."""
-        self._compilation.abandon()
+        if self._begun is not None:
+            self._begun.compilation.abandon()
 
 
 class _Saving:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from pvcheck.engines.native.expressions import Expressions
+from pvcheck.engines.native.generated import Generated
 from pvcheck.engines.native.renamings import Renamings
 from pvcheck.engines.native.state import StateLayout
 from pvcheck.engines.native.steps import Items, Steps
@@ -16,8 +16,7 @@ from pvcheck.model.compile_model import judged, premise
 from pvcheck.model.compiled import first_of, may_wait
 from pvcheck.model.encoding import Unsupported
 from pvcheck.model.expr import TRUE, Bound, Domain, Expr
-from pvcheck.model.model import BUILT_IN, Guard, Location, Variable
-from pvcheck.model.program import Covered
+from pvcheck.model.model import Guard, Location, Variable
 from pvcheck.model.reduction import Reduction
 from pvcheck.model.semantics import Semantics
 from pvcheck.model.transactions import MOST_STEPS, Kind, Mover
@@ -26,29 +25,6 @@ MOST_ITEMS = 60_000
 MOST_LOCATIONS = 60_000
 MOST_CELLS = 60_000
 """As numbers of cells, words and locations have 16 bits in the tables."""
-
-
-@dataclass(frozen=True, slots=True)
-class Generated:
-    """The C of an instance, and what its numbers stand for."""
-
-    header: str
-    """What all parts begin with."""
-    steps: tuple[str, ...]
-    """The functions of steps, each in the part of any file."""
-    main: str
-    """The rest, to which the search belongs."""
-    items: tuple[tuple[Covered, ...], ...]
-    """What steps can cover, in groups."""
-    edges: tuple[tuple[str, str, str], ...]
-    """Lock classes, held and taken, and inside a class the direction."""
-    classes: tuple[str, ...]
-    invariants: tuple[str, ...]
-
-    @property
-    def properties(self) -> tuple[str, ...]:
-        """By number in C."""
-        return (*BUILT_IN, *self.invariants)
 
 
 def generate(semantics: Semantics, reduction: Reduction) -> Generated:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pvcheck.engines.native.generate import Generated
+from pvcheck.engines.native.generated import Generated
 
 COMPLETE, DEPTH, STOPPED, STATES, MEMORY, VIOLATION, NO_ROOM, LIMITATION, NO_CHECKPOINT = range(9)
 """Why a search ended, as in search.h."""
