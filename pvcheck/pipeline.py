@@ -17,6 +17,7 @@ from pvcheck.model.result import Coverage, LockEdge, Result
 from pvcheck.model.semantics import Semantics
 from pvcheck.model.trace import Trace
 from pvcheck.model.verdict import Inconclusive, Verdict, Violated
+from pvcheck.reduce.lock_facts import situations
 from pvcheck.reduce.reduction import reduction as reduction_of
 from pvcheck.report.outcome import Run, outcomes, stop_early
 from pvcheck.selection import Job, properties_of
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
     from pvcheck.engines.simulate import Simulation
 
 
-SOLVERS = ("bmc",)
+SOLVERS = ("bmc", "induction")
 """Engines that ask a solver."""
 MOST_DEPTH = 10
 """Of a bounded search, unless said otherwise."""
+MOST_HYPOTHESIS = 3
+"""Steps of the hypothesis of an induction, likewise."""
 EXPORTS = ("promela", "murphi", "c")
 """Languages that ``export`` writes."""
 
@@ -263,12 +266,15 @@ def choose_solver(name: str, solver: str | None, depth: int | None) -> Engine:
     """
     # On use: most commands ask no solver.
     from pvcheck.engines.symbolic.bmc import BoundedEngine  # noqa: PLC0415
+    from pvcheck.engines.symbolic.induction import InductiveEngine  # noqa: PLC0415
     from pvcheck.engines.symbolic.solver import NoSolver, choose  # noqa: PLC0415
 
     try:
         maker = choose(solver)
     except NoSolver as error:
         raise UsageError(f"{solver} is not installed", str(error)) from error
+    if name == "induction":
+        return InductiveEngine(depth or MOST_HYPOTHESIS, maker, situations)
     return BoundedEngine(depth or MOST_DEPTH, maker)
 
 

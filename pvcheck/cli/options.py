@@ -107,7 +107,8 @@ def add_engine(parser: argparse.ArgumentParser, *, solvers: Sequence[str] = ()) 
         "--engine",
         choices=("interpreter", "native", *solvers),
         help="native: C made from the model, needs a C compiler; interpreter: Python, slower "
-        "(default: whichever is done first)" + ("; bmc: a solver" if solvers else ""),
+        "(default: whichever is done first)"
+        + (f"; {', '.join(solvers)}: a solver" if solvers else ""),
     )
     add_workers(group)
     group.add_argument(
@@ -124,7 +125,8 @@ def add_solver(parser: argparse.ArgumentParser) -> None:
         "--depth",
         type=positive,
         metavar="N",
-        help="bmc: the longest runs, in steps, or in transactions unless --no-reduce (default: 10)",
+        help="the longest runs, or hypotheses of an induction, in transactions, or in steps with "
+        "--no-reduce (default: 10; induction: 3)",
     )
     group.add_argument(
         "--from",

@@ -8,6 +8,7 @@ excepted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -102,6 +103,13 @@ class Semantics:
     def source(self) -> str:
         """The generated functions, for people who want to know. Cost: generates them again."""
         return source_of(Program(self.layout))
+
+    def beginning_in(self, state: State) -> Semantics:
+        """The same, but with another initial state."""
+        other = copy(self)
+        other.initial, other.initial_fault = state, None
+        other.initial_notes = [[] for _ in state[1]]
+        return other
 
     # Steps
 
@@ -268,6 +276,14 @@ class Semantics:
             return value(shared)
         except Faulted as fault:
             return self._fault(fault)
+
+    def of_locals(self, expr: Expr, slots: Iterable[int]) -> Function:
+        """An expression that does not depend on the shared part, as a function of the thread's element and of
+        these locals. It raises ``Faulted`` where there is no value."""
+        code = ExprCompiler(self._program, 0, inside_step=False).expr(expr)
+        names = "".join(f", x{slot}" for slot in slots)
+        source = f"def value(me{names}):\n    return {code}\n"
+        return self._program.load(source)["value"]  # type: ignore[no-any-return]
 
     def waits_for(self, state: State) -> dict[int, int]:
         """Each thread that waits for a lock, with the threads in its way as bits."""

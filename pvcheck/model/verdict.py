@@ -25,15 +25,23 @@ class Violated:
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """A run that would violate the property if it began in a state that can be reached."""
+
+    trace: Trace
+    threads: tuple[str, ...]
+    """Lines that say where threads are at its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
 class Inconclusive:
     """No violation within ``depth`` steps, and no proof either. Never a success."""
 
     depth: int | None
     """``None``: the reason says how far it got."""
     reason: str
-    example: Trace | None = None
-    """A run that would violate the property if it began in a state that can come about: which is not known, or
-    known not to be so. The reason says which."""
+    example: Example | None = None
+    """The reason says what is known of the state that it begins in."""
 
 
 Verdict = Checked | Violated | Inconclusive

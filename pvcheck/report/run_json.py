@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pvcheck.model.result import LockEdge
-from pvcheck.model.verdict import Checked, Inconclusive, Violated
+from pvcheck.model.verdict import Checked, Example, Inconclusive, Violated
 from pvcheck.report.outcome import Outcome, Run
 from pvcheck.report.run_text import Saved
 from pvcheck.report.trace_file import dumps
@@ -87,7 +87,7 @@ def _verdict(outcome: Outcome, saved: Saved | None) -> dict[str, Any]:
             why = {"argument": argument} if argument else {}
             return {"verdict": "checked", "states": states, **why}
         case Inconclusive(depth, reason, example):
-            shown = {} if example is None else {"example": json.loads(dumps(example))}
+            shown = {} if example is None else {"example": _example(example)}
             return {"verdict": "inconclusive", "depth": depth, "reason": reason, **shown}
         case Violated(trace):
             return {
@@ -98,6 +98,10 @@ def _verdict(outcome: Outcome, saved: Saved | None) -> dict[str, Any]:
                 "trace": None if saved is None else saved.file,
                 "again": None if saved is None else saved.again,
             }
+
+
+def _example(example: Example) -> dict[str, Any]:
+    return {"trace": json.loads(dumps(example.trace)), "threads": list(example.threads)}
 
 
 def _edge(edge: LockEdge) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pvcheck.model.instance import Instance
 from pvcheck.model.model import LOCK_ORDER
 from pvcheck.model.result import LockEdge
 from pvcheck.model.trace import Trace
-from pvcheck.model.verdict import Checked, Inconclusive, Violated
+from pvcheck.model.verdict import Checked, Example, Inconclusive, Violated
 from pvcheck.report.columns import WIDTH, wrap
 from pvcheck.report.outcome import Outcome, Run, Standing
 from pvcheck.report.steps import step_table
@@ -94,10 +94,14 @@ def _property(run: Run, outcome: Outcome, saved: Saved | None, names: int, width
             return _violation(line, trace, saved, cycles, width)
 
 
-def _example(trace: Trace, width: int) -> list[str]:
+def _example(example: Example, width: int) -> list[str]:
     """A run that does not begin in the initial state, and what it begins with."""
-    begun = "begins with " + ", ".join(f"{name} = {value}" for name, value in trace.initial)
-    return [*wrap(begun, width, hanging=2), *step_table(trace, width)]
+    trace = example.trace
+    begun = ", ".join(f"{name} = {value}" for name, value in trace.initial)
+    lines = [f"begins with {begun}" if begun else "", *example.threads]
+    said = [part for line in lines if line for part in wrap(line, width, hanging=2)]
+    reasons = [part for why in trace.why for part in wrap(f"then {why}", width, hanging=2)]
+    return [*said, *(step_table(trace, width) if trace.steps else []), *reasons]
 
 
 def length(trace: Trace) -> str:

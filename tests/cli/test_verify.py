@@ -52,6 +52,8 @@ BOUNDED = ["--engine", "bmc", "--solver", "z3"]
 ASKED = {
     "bmc": ["specs/good.pv", "--depth", "4"],
     "bmc-found": ["specs/abba.pv", "--no-reduce", "--depth", "5"],
+    "induction": ["specs/abba.pv", "--engine", "induction"],
+    "induction-open": ["specs/good.pv", "--engine", "induction", "--depth", "1"],
     "bmc-from": ["specs/good.pv", "--no-reduce", "--depth", "3", "--from", "x == 1"],
 }
 
@@ -60,7 +62,7 @@ ASKED = {
 def test_what_is_printed_where_a_solver_is_asked(
     name: str, golden: Golden, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status = main(["verify", *ASKED[name], *BOUNDED])
+    status = main(["verify", *BOUNDED, *ASKED[name]])
 
     golden(f"verify-{name}.txt", f"{capsys.readouterr().out}exit status {status}\n")
 

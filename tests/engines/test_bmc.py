@@ -247,7 +247,7 @@ def test_limits_end_it() -> None:
     found = bounded(instance(LOOP, T=2), 50, limits=Limits(seconds=1e-9))
 
     assert {v.reason for v in found.verdicts.values() if isinstance(v, Inconclusive)} == {
-        "no violation up to 0 steps: time limit 1e-09 s"
+        "time limit 1e-09 s"
     }
 
 
@@ -295,9 +295,9 @@ def test_a_start_that_cannot_be_reached_is_a_false_alarm() -> None:
     verdict = bounded(instance(DEEP, T=1), 4, start="y == 1 && x == 3").verdicts["assertion"]
 
     assert isinstance(verdict, Inconclusive)
-    assert verdict.reason.endswith("the start of this run cannot be reached: a false alarm")
+    assert verdict.reason.endswith("the state that it begins in cannot be reached: a false alarm")
     assert verdict.example is not None
-    assert dict(verdict.example.initial) == {"x": "3", "y": "1"}
+    assert dict(verdict.example.trace.initial) == {"x": "3", "y": "1"}
 
 
 def test_a_start_that_contradicts_itself_shows_nothing() -> None:

@@ -5,7 +5,7 @@ Source: Biere, Cimatti, Clarke, Zhu, "Symbolic Model Checking without BDDs" (TAC
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pvcheck.engines.base import Limits, Progress, Start
@@ -19,10 +19,11 @@ from pvcheck.engines.symbolic.circuit import (
     Vector,
     number_of,
 )
+from pvcheck.engines.symbolic.elsewhere import verdict_on
 from pvcheck.engines.symbolic.frames import Copy
 from pvcheck.engines.symbolic.retrace import moves_along
 from pvcheck.engines.symbolic.solver import Maker, Solver
-from pvcheck.engines.symbolic.start import first_state, from_start
+from pvcheck.engines.symbolic.start import first_state
 from pvcheck.engines.symbolic.system import System, system
 from pvcheck.model.encoding import Unsupported
 from pvcheck.model.instance import Instance
@@ -32,6 +33,7 @@ from pvcheck.model.replay import trace_of
 from pvcheck.model.result import Result, Statistics
 from pvcheck.model.semantics import State
 from pvcheck.model.shorten import shortened
+from pvcheck.model.trace import Move
 from pvcheck.model.verdict import Checked, Inconclusive, Verdict, Violated
 
 SHORTEN_SECONDS = 5.0
@@ -143,7 +145,7 @@ def _unviolated(name: str, instance: Instance, search: Search | None, reason: st
 
 @dataclass
 class Search:
-    """Runs of growing length, until there is nothing more to find."""
+    """Runs of growing length, until there is nothing more to find. It can go on where it has ended."""
 
     system: System
     maker: Maker
@@ -162,91 +164,112 @@ class Search:
     states: list[Vector] = field(default_factory=list)
     """Of the run that the solver looks for, as functions of its choices."""
     steps: list[Copy] = field(default_factory=list)
+    """What is asked of each of them, and of the step from it."""
 
-    def run(self, depth: int, meter: Meter, stop: frozenset[str]) -> str:
-        """Why the search ended; nothing if it was done."""
-        solver = self.maker(self.circuit)
-        template = self.system.template()
-        self.states.append(first_state(self.system, self.start, self.circuit, solver))
-        if self.start is not None and solver.solve([], meter.left()) is False:
-            return f"there is no such start: {self.start.words}"
-        watched = dict(self.system.violated)
-        watched |= {str(kind): literal for kind, literal in self.system.faults.items()}
-        watched[UNSUPPORTED] = self.system.unsupported
+    def __post_init__(self) -> None:
+        self.solver: Solver = self.maker(self.circuit)
+        self.template = self.system.template()
+
+    def run(self, depth: int, meter: Meter, stop: Collection[str] = ()) -> str:
+        """Up to that depth; why the search ended, nothing if it was done."""
+        if not self.states:
+            first = first_state(self.system, self.start, self.circuit, self.solver)
+            if self.start is not None and self.solver.solve([], meter.left()) is False:
+                return f"there is no such start: {self.start.words}"
+            self._append(first)
         while True:
-            step = template.copy(self.circuit, self.states[-1])
-            self.steps.append(step)
-            at = len(self.steps) - 1
-            # What a step ends in is one step later than what the state before it is.
-            asked = {n: x for n, x in watched.items() if at < depth or n in self.system.violated}
-            reason = self._violations(solver, {n: step(x) for n, x in asked.items()}, meter)
-            if reason is not None:
-                return reason
-            self.depth = at
-            watched = {n: x for n, x in watched.items() if not self._known(n)}
+            if self.depth < len(self.states) - 1:
+                ended = self._violations(self.system.violated, meter)
+                if ended is not None:
+                    return ended
+                self.depth = len(self.states) - 1
             hit = sorted(n for n in stop if isinstance(self.found.get(n), Violated))
             if hit:
                 return f"stopped after the violation of {', '.join(hit)}"
-            if at == depth:
+            if self.depth >= depth or self.exhausted:
                 return ""
-            solver.require([step(self.system.moves)])
-            goes_on = solver.solve([], meter.left())
-            if goes_on is False:
-                self.exhausted = True
-                return ""
-            reason = meter.exceeded(0) or (None if goes_on else "the solver gave up")
-            if reason is not None:
-                return reason
-            meter.report(depth=at, states=0, transitions=0, frontier=0)
-            self.states.append(step.row(self.system.after))
+            ended = self._step(meter)
+            if ended is not None:
+                return ended
+            meter.report(depth=self.depth, states=0, transitions=0, frontier=0)
+
+    def _append(self, state: Vector) -> None:
+        self.states.append(state)
+        self.steps.append(self.template.copy(self.circuit, state))
+
+    def _step(self, meter: Meter) -> str | None:
+        """One step more; else why there is none."""
+        ends = {str(kind): literal for kind, literal in self.system.faults.items()}
+        ends[UNSUPPORTED] = self.system.unsupported
+        ended = self._violations(ends, meter)
+        if ended is not None:
+            return ended
+        step = self.steps[-1]
+        self.solver.require([step(self.system.moves)])
+        goes_on = self.solver.solve([], meter.left())
+        if goes_on is False:
+            self.exhausted = True
+            return None
+        ended = meter.exceeded(0) or (None if goes_on else "the solver gave up")
+        if ended is None:
+            self._append(step.row(self.system.after))
+        return ended
 
     def _known(self, name: str) -> bool:
         if name == UNSUPPORTED:
             return self.unsupported is not None
         return name in self.found or name in self.faults
 
-    def _violations(self, solver: Solver, goals: dict[str, Literal], meter: Meter) -> str | None:
+    def _violations(self, watched: Mapping[str, Literal], meter: Meter) -> str | None:
         """All that can be violated now; else why that is not known."""
+        step = self.steps[-1]
+        goals = {n: step(x) for n, x in watched.items() if not self._known(n)}
         goals = {name: goal for name, goal in goals.items() if goal != FALSE}
         while goals:
-            answer = solver.solve([self.circuit.some(goals.values())], meter.left())
+            answer = self.solver.solve([self.circuit.some(goals.values())], meter.left())
             if answer is None:
                 return meter.exceeded(0) or "the solver gave up"
             if not answer:
                 break
-            hit = solver.values(list(goals.values()))
+            hit = self.solver.values(list(goals.values()))
             for name in [name for name, is_hit in zip(goals, hit, strict=True) if is_hit]:
-                self._violated(name, solver)
+                self._violated(name)
                 del goals[name]
         for goal in goals.values():
-            solver.require([goal ^ 1])
-        return None
+            self.solver.require([goal ^ 1])
+        return meter.exceeded(0)
 
-    def _violated(self, name: str, solver: Solver) -> None:
+    def _violated(self, name: str) -> None:
         """The run that the solver has found violates the property, or ends in what nothing is known of."""
-        at = len(self.steps) - 1
         if name == UNSUPPORTED:
-            self.unsupported = at
+            self.unsupported = len(self.steps) - 1
             return
         fault = Fault(name) if name in FAULTS else None
         if fault is not None:
             self.faults.append(name)
-        if name not in self.properties:
-            return
-        states = [self.system.decode(solver.values(state)) for state in self.states]
-        threads = [
-            number_of(solver.values(step.row(self.system.who))) or 0
-            for step in (self.steps if fault is not None else self.steps[:-1])
-        ]
-        self.found[name] = self._verdict(name, states, threads, fault)
+        if name in self.properties:
+            found = run_found(self.system, self.solver, self.states, self.steps, fault)
+            self.found[name] = self._verdict(name, *found)
 
-    def _verdict(
-        self, name: str, states: list[State], threads: list[int], fault: Fault | None
-    ) -> Verdict:
+    def _verdict(self, name: str, begun: State, moves: list[Move]) -> Verdict:
         semantics = self.system.instance.semantics
-        moves = moves_along(semantics, states, threads, fault)
         if self.start is not None:
-            return from_start(self.system.instance, name, states[0], moves, self.start)
+            found = f"violated from {self.start.words}"
+            return verdict_on(semantics, name, begun, moves, found)
         if self.system.transactions:
             moves = shortened(semantics, name, moves, SHORTEN_SECONDS)
         return Violated(trace_of(semantics, name, moves))
+
+
+def run_found(
+    system: System,
+    solver: Solver,
+    states: Sequence[Vector],
+    steps: Sequence[Copy],
+    fault: Fault | None,
+) -> tuple[State, list[Move]]:
+    """Where the run begins that the solver has found, and its ordinary steps; the last one ends in the fault."""
+    values = [system.decode(solver.values(state)) for state in states]
+    taken = steps if fault is not None else steps[: len(states) - 1]
+    threads = [number_of(solver.values(step.row(system.who))) or 0 for step in taken]
+    return values[0], moves_along(system.instance.semantics, values, threads, fault)

@@ -10,12 +10,12 @@ from pvcheck.engines.symbolic.circuit import FALSE, Circuit, Literal, Vector
 
 SEED = 1
 """Of whatever a solver chooses at random: the same question, the same answer."""
-SLICE = 200_000
-"""Conflicts between two looks at the clock."""
 
 
 class Solver(Protocol):
     """Knows what was required; keeps what it has learned between questions."""
+
+    circuit: Circuit
 
     def require(self, clause: Sequence[Literal]) -> None:
         """One of the literals holds."""
@@ -99,6 +99,7 @@ class Clauses:
         # Not everybody has it.
         from pysat.solvers import Solver as Sat  # noqa: PLC0415
 
+        self.circuit = circuit
         self._gates = _Gates(circuit)
         self._solver = Sat(name="cadical195")
         self._solver.add_clause([-1])
@@ -151,6 +152,7 @@ class Z3:
         import z3  # noqa: PLC0415 - takes its time
 
         self._z3: Any = z3
+        self.circuit = circuit
         self._gates = _Gates(circuit)
         self._context = z3.Context()
         self._solver: Any = z3.SolverFor("QF_FD", ctx=self._context)

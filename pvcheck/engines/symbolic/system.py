@@ -49,6 +49,17 @@ class System:
             *self.violated.values(),
         )
 
+    @property
+    def parts(self) -> list[range]:
+        """Which bits of a state are those of one cell, or of one thread."""
+        shape, end = self.judging.state, 0
+        parts: list[range] = []
+        cells = [len(cell.code) + len(cell.sharers) for cell in shape.cells]
+        for width in (*cells, *(len(t.location) + len(t.row) for t in shape.threads)):
+            parts.append(range(end, end + width))
+            end += width
+        return parts
+
     def template(self, *more: Literal) -> Template:
         """For copies of a step, in which also these further literals are wanted."""
         return Template(self.judging.circuit, (*self.wanted, *more), self.before)
