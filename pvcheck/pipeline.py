@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pvcheck.engines.simulate import Simulation
 
 
-SOLVERS = ("bmc", "induction")
+SOLVERS = ("bmc", "induction", "ic3")
 """Engines that ask a solver."""
 MOST_DEPTH = 10
 """Of a bounded search, unless said otherwise."""
@@ -266,16 +266,19 @@ def choose_solver(name: str, solver: str | None, depth: int | None) -> Engine:
     """
     # On use: most commands ask no solver.
     from pvcheck.engines.symbolic.bmc import BoundedEngine  # noqa: PLC0415
-    from pvcheck.engines.symbolic.induction import InductiveEngine  # noqa: PLC0415
+    from pvcheck.engines.symbolic.ic3 import Ic3  # noqa: PLC0415
+    from pvcheck.engines.symbolic.induction import Induction  # noqa: PLC0415
+    from pvcheck.engines.symbolic.proving import ProvingEngine  # noqa: PLC0415
     from pvcheck.engines.symbolic.solver import NoSolver, choose  # noqa: PLC0415
 
     try:
         maker = choose(solver)
     except NoSolver as error:
         raise UsageError(f"{solver} is not installed", str(error)) from error
-    if name == "induction":
-        return InductiveEngine(depth or MOST_HYPOTHESIS, maker, situations)
-    return BoundedEngine(depth or MOST_DEPTH, maker)
+    if name == "bmc":
+        return BoundedEngine(depth or MOST_DEPTH, maker)
+    attempts = {"induction": Induction, "ic3": Ic3}
+    return ProvingEngine(name, attempts[name], depth or MOST_HYPOTHESIS, maker, situations)
 
 
 def _starting(engine: Engine, start: Start) -> Engine:

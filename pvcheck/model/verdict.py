@@ -15,6 +15,8 @@ class Checked:
     states: int | None
     """``None``: it was not found out by visiting states, but as ``argument`` says."""
     argument: str = ""
+    certificate: tuple[str, ...] = ()
+    """Clauses over bits of states, which hold in all that can be reached, and exclude a violation."""
 
 
 @dataclass(frozen=True, slots=True)

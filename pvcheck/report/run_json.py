@@ -83,9 +83,10 @@ def _assumed(run: Run, name: str) -> dict[str, Any]:
 
 def _verdict(outcome: Outcome, saved: Saved | None) -> dict[str, Any]:
     match outcome.verdict:
-        case Checked(states, argument):
+        case Checked(states, argument, certificate):
             why = {"argument": argument} if argument else {}
-            return {"verdict": "checked", "states": states, **why}
+            clauses = {"certificate": list(certificate)} if certificate else {}
+            return {"verdict": "checked", "states": states, **why, **clauses}
         case Inconclusive(depth, reason, example):
             shown = {} if example is None else {"example": _example(example)}
             return {"verdict": "inconclusive", "depth": depth, "reason": reason, **shown}

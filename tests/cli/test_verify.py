@@ -54,6 +54,7 @@ ASKED = {
     "bmc-found": ["specs/abba.pv", "--no-reduce", "--depth", "5"],
     "induction": ["specs/abba.pv", "--engine", "induction"],
     "induction-open": ["specs/good.pv", "--engine", "induction", "--depth", "1"],
+    "ic3": ["specs/good.pv", "--engine", "ic3"],
     "bmc-from": ["specs/good.pv", "--no-reduce", "--depth", "3", "--from", "x == 1"],
 }
 

@@ -11,7 +11,8 @@ from systems import Watcher, check, instance, truth, violations
 
 from pvcheck.diagnostics import SpecError
 from pvcheck.engines.base import Limits
-from pvcheck.engines.symbolic.induction import InductiveEngine
+from pvcheck.engines.symbolic.induction import Induction
+from pvcheck.engines.symbolic.proving import ProvingEngine
 from pvcheck.engines.symbolic.solver import Z3
 from pvcheck.model.instance import Instance
 from pvcheck.model.model import BUILT_IN, Fault
@@ -37,7 +38,7 @@ def induction(
     limits: Limits | None = None,
 ) -> Result:
     reduction = Reduction(None, movers(what.semantics)) if transactions else UNREDUCED
-    return InductiveEngine(depth, Z3, situations).check(
+    return ProvingEngine("induction", Induction, depth, Z3, situations).check(
         what,
         what.model.properties if properties is None else properties,
         limits or Limits(),

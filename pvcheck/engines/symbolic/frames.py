@@ -30,6 +30,13 @@ class Template:
     def gates(self) -> int:
         return sum(self._circuit.left[n] >= 0 for n in self._nodes)
 
+    @property
+    def choices(self) -> Vector:
+        """The inputs that are not given."""
+        given = {literal >> 1 for literal in self.inputs}
+        left = self._circuit.left
+        return tuple(2 * n for n in self._nodes if left[n] < 0 and n not in given)
+
     def copy(self, target: Circuit, state: Vector) -> Copy:
         """The functions over the given bits and new inputs."""
         left, right = self._circuit.left, self._circuit.right

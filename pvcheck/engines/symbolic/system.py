@@ -60,6 +60,23 @@ class System:
             end += width
         return parts
 
+    @property
+    def bit_names(self) -> list[str]:
+        """What the bits of a state are called, for certificates."""
+        layout, bits = self.bits.layout, self.bits
+        named = {cell: name for cell, name, _ in layout.variable_cells()}
+        names: list[str] = []
+        for n, cell in enumerate(self.judging.state.cells):
+            name = layout.lock_names[n] if n < layout.lock_cells else named.get(n, f"snapshot {n}")
+            owner = "owner of " if n < layout.lock_cells else ""
+            names += [f"{owner}{name}.{k}" for k in range(len(cell.code))]
+            names += [f"sharers of {name}.{k}" for k in range(len(cell.sharers))]
+        for t, part in enumerate(self.judging.state.threads):
+            thread = bits.instance.thread_name(t)
+            names += [f"location of {thread}.{k}" for k in range(len(part.location))]
+            names += [f"locals of {thread}.{k}" for k in range(len(part.row))]
+        return names
+
     def template(self, *more: Literal) -> Template:
         """For copies of a step, in which also these further literals are wanted."""
         return Template(self.judging.circuit, (*self.wanted, *more), self.before)
