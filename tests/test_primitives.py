@@ -10,7 +10,7 @@ import pytest
 from pvcheck.cli.main import main
 
 ROOT = Path(__file__).parent.parent
-NAMES = ("di_locked", "di_lockfree", "kernel_mutex", "obm_mutex")
+NAMES = ("di_locked", "di_lockfree", "kernel_mutex", "obm_mutex", "waiter_flag")
 
 
 @pytest.fixture(autouse=True)
@@ -38,3 +38,16 @@ def test_its_mutants_are_found(
     assert main(["mutate", f"specs/primitives/{name}.pv", "--quiet"]) == 0
 
     golden(f"mutants-{name}.txt", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("name", ["kernel_mutex", "obm_mutex"])
+def test_the_mutexes_are_mutexes_with_store_buffers_too(name: str, tmp_path: Path) -> None:
+    text = Path("specs", "primitives", f"{name}.pv").read_text(encoding="utf-8")
+    system = f"system {name};"
+    assert system in text
+    for memory in ("sc", "tso"):
+        spec = tmp_path / f"{memory}.pv"
+        spec.write_text(text.replace(system, f"{system} memory {memory};"), encoding="utf-8")
+
+        command = ["verify", str(spec), "--instance", "three", "--quiet", "--no-trace"]
+        assert main(command) == 0

@@ -324,6 +324,11 @@ class System(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Memory(Node):
+    model: Name
+
+
+@dataclass(frozen=True, slots=True)
 class Import(Node):
     path: str
 
@@ -559,6 +564,7 @@ class Mutant(Node):
 
 Declaration = (
     System
+    | Memory
     | Import
     | Sort
     | Parameter

@@ -18,6 +18,7 @@ from pvcheck.lang.statements import check_procedure
 from pvcheck.lang.symbols import collect
 from pvcheck.lang.typing import Types
 from pvcheck.model.model import Model, Statement, ThreadFamily
+from pvcheck.model.store_buffers import with_store_buffers
 from pvcheck.source import Source
 
 
@@ -34,7 +35,12 @@ def lower(tree: ast.Specification, sources: tuple[Source, ...]) -> Model:
         threads, executed = _threads(declarations, procedures, by_name, errors)
     if errors.found:
         raise SpecError(errors.found, by_name)
-    return declarations.model(sources, threads, executed)
+    model = declarations.model(sources, threads, executed)
+    return with_store_buffers(model) if _buffers(tree) else model
+
+
+def _buffers(tree: ast.Specification) -> bool:
+    return any(isinstance(d, ast.Memory) and d.model.text == "tso" for d in tree.declarations)
 
 
 def check(tree: ast.Specification, sources: tuple[Source, ...]) -> None:

@@ -13,6 +13,7 @@ _TOKEN = re.compile(
 _FIRST_WORDS = frozenset(
     [
         "system",
+        "memory",
         "import",
         "sort",
         "ordered",

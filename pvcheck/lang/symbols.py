@@ -8,6 +8,7 @@ from typing import TypeVar
 from pvcheck.diagnostics import Code, Label
 from pvcheck.lang import ast
 from pvcheck.lang.errors import Errors
+from pvcheck.lang.suggest import did_you_mean
 
 Global = (
     ast.Sort
@@ -108,6 +109,10 @@ RESERVED = frozenset(
 """Words that cannot be names, since they could not be told from names everywhere."""
 
 
+MEMORY_MODELS = ("sc", "tso")
+"""What can be said of memory: stores are seen at once, or come out of store buffers as on x86."""
+
+
 @dataclass
 class Symbols:
     """All declarations by name."""
@@ -122,6 +127,7 @@ class Symbols:
     expects: list[ast.Expect] = field(default_factory=list)
     progress: list[ast.Progress] = field(default_factory=list)
     systems: list[ast.System] = field(default_factory=list)
+    memories: list[ast.Memory] = field(default_factory=list)
 
     def span_of(self, name: str) -> ast.Name | None:
         """Where the global name or label is declared."""
@@ -139,6 +145,8 @@ def collect(tree: ast.Specification, errors: Errors) -> Symbols:
         match declaration:
             case ast.System():
                 symbols.systems.append(declaration)
+            case ast.Memory():
+                symbols.memories.append(declaration)
             case ast.Order():
                 symbols.orders.append(declaration)
             case ast.Expect():
@@ -159,6 +167,7 @@ def collect(tree: ast.Specification, errors: Errors) -> Symbols:
                 if isinstance(declaration, ast.Enum):
                     _enum_labels(symbols, declaration, errors)
     _one_system(symbols, tree, errors)
+    _one_memory(symbols, errors)
     return symbols
 
 
@@ -188,6 +197,18 @@ def _enum_labels(symbols: Symbols, enum: ast.Enum, errors: Errors) -> None:
     for position, label in enumerate(enum.labels):
         if _fresh(symbols, label, errors):
             symbols.labels[label.text] = (enum, position)
+
+
+def _one_memory(symbols: Symbols, errors: Errors) -> None:
+    for declared in symbols.memories:
+        name = declared.model
+        if name.text not in MEMORY_MODELS:
+            hint = did_you_mean(name.text, MEMORY_MODELS) or "it is sc or tso"
+            errors.add(Code.UNKNOWN_NAME, f"no memory model {name.text!r}", name.span, hint=hint)
+    for other in symbols.memories[1:]:
+        message = "the memory model is declared twice"
+        related = (Label(symbols.memories[0].span, "first here"),)
+        errors.add(Code.DUPLICATE_NAME, message, other.span, "again here", related=related)
 
 
 def _one_system(symbols: Symbols, tree: ast.Specification, errors: Errors) -> None:

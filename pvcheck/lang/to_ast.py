@@ -41,6 +41,9 @@ class ToAst(Transformer_NonRecursive[Token, Any]):
     def system(self, meta: Meta, name: ast.Name) -> ast.System:
         return ast.System(name, span=self._span(meta))
 
+    def memory(self, meta: Meta, model: ast.Name) -> ast.Memory:
+        return ast.Memory(model, span=self._span(meta))
+
     def import_(self, meta: Meta, path: Token) -> ast.Import:
         return ast.Import(path[1:-1], span=self._span(meta))
 
