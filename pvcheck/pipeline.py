@@ -258,8 +258,12 @@ def choose_engine(
     return FastestEngine(compiler, workers, note)
 
 
-def choose_solver(name: str, solver: str | None, depth: int | None) -> Engine:
+def choose_solver(
+    name: str, solver: str | None, depth: int | None, *, timed: bool = False
+) -> Engine:
     """The engine of that name that asks a solver, by default the fastest one that is installed.
+
+    ``timed``: one that keeps a limit on the time.
 
     Raises:
         UsageError: that solver is not installed.
@@ -272,9 +276,9 @@ def choose_solver(name: str, solver: str | None, depth: int | None) -> Engine:
     from pvcheck.engines.symbolic.solver import NoSolver, choose  # noqa: PLC0415
 
     try:
-        maker = choose(solver)
+        maker = choose(solver, timed=timed)
     except NoSolver as error:
-        raise UsageError(f"{solver} is not installed", str(error)) from error
+        raise UsageError(f"{solver or 'z3'} is not installed", str(error)) from error
     if name == "bmc":
         return BoundedEngine(depth or MOST_DEPTH, maker)
     attempts = {"induction": Induction, "ic3": Ic3}

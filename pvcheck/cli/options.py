@@ -140,7 +140,8 @@ def add_solver(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--solver",
         choices=("z3", "cadical"),
-        help="cadical is faster and comes with python-sat (default: cadical if installed, else z3)",
+        help="cadical is faster, comes with python-sat and looks at no --time-limit while it works "
+        "(default: cadical if installed and there is no such limit, else z3)",
     )
 
 

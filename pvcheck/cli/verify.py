@@ -88,7 +88,8 @@ def _engine(args: argparse.Namespace, console: Console) -> Engine:
     if args.engine in pipeline.SOLVERS:
         if args.checkpoint or args.resume:
             raise UsageError(f"{args.engine} writes no checkpoints")
-        return pipeline.choose_solver(args.engine, args.solver, args.depth)
+        timed = args.time_limit is not None
+        return pipeline.choose_solver(args.engine, args.solver, args.depth, timed=timed)
     if args.depth or args.solver:
         option = "--depth" if args.depth else "--solver"
         known = " or ".join(pipeline.SOLVERS)

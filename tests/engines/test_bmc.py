@@ -14,6 +14,7 @@ from systems import Watcher, check, instance, truth, violations
 from pvcheck.diagnostics import SpecError, UsageError
 from pvcheck.engines.base import Limits, Start
 from pvcheck.engines.symbolic.bmc import BoundedEngine
+from pvcheck.engines.symbolic.circuit import Circuit
 from pvcheck.engines.symbolic.reach import Reached, reached
 from pvcheck.engines.symbolic.solver import Z3, Clauses, Maker, NoSolver, choose
 from pvcheck.load import condition_of
@@ -331,7 +332,9 @@ def test_a_start_is_one_condition(text: str) -> None:
 
 
 def test_a_solver_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pvcheck.engines.symbolic.solver.find_spec", lambda _: None)
+    monkeypatch.setattr(
+        "pvcheck.engines.symbolic.solver.find_spec", lambda name: True if name == "z3" else None
+    )
 
     assert choose(None) is Z3
     with pytest.raises(NoSolver):
@@ -340,12 +343,36 @@ def test_a_solver_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None
         choose_solver("bmc", "cadical", None)
 
 
+def test_no_solver_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "pvcheck.engines.symbolic.solver.find_spec", lambda name: None if name == "z3" else True
+    )
+
+    assert choose(None) is Clauses
+    with pytest.raises(UsageError, match="z3 is not installed"):
+        choose_solver("induction", None, None, timed=True)
+
+
+def test_an_interrupt_of_a_solver_is_one() -> None:
+    class Interrupted:
+        def add_clause(self, clause: list[int]) -> None:
+            pass
+
+        def solve(self, assumptions: list[int]) -> bool:
+            raise RuntimeError("Caught keyboard interrupt")
+
+    pytest.importorskip("pysat")
+    solver = Clauses(Circuit())
+    solver._solver = Interrupted()
+
+    with pytest.raises(KeyboardInterrupt):
+        solver.solve([], None)
+
+
 @pytest.mark.parametrize("maker", [Z3, Clauses])
 def test_solvers_name_a_core(maker: Maker) -> None:
     if maker is Clauses:
         pytest.importorskip("pysat")
-    from pvcheck.engines.symbolic.circuit import Circuit  # noqa: PLC0415
-
     circuit = Circuit()
     a, b, c = circuit.inputs(3)
     solver = maker(circuit)

@@ -91,7 +91,7 @@ class _Gates:
 
 
 class Clauses:
-    """CaDiCaL, through python-sat, where that is installed."""
+    """CaDiCaL, through python-sat, where that is installed. It looks at no clock while it works."""
 
     name = "cadical"
 
@@ -124,7 +124,14 @@ class Clauses:
     def solve(self, assumed: Sequence[Literal], seconds: float | None) -> bool | None:
         self._define(assumed)
         self._assumed = {_variable(literal): literal for literal in assumed}
-        answer: bool | None = self._solver.solve(assumptions=list(self._assumed))
+        answer: bool | None
+        try:
+            answer = self._solver.solve(assumptions=list(self._assumed))
+        except Exception as error:
+            # It reports an interrupt as an error of a class that has no name outside.
+            if "interrupt" not in str(error):
+                raise
+            raise KeyboardInterrupt from error
         self._model = self._solver.get_model() if answer else []
         self._gates.solved()
         return answer
@@ -210,8 +217,8 @@ class Z3:
         return [self._assumed[t.get_id()] for t in self._solver.unsat_core()]
 
 
-def choose(name: str | None) -> Maker:
-    """What makes solvers of that name; by default the fastest that is installed.
+def choose(name: str | None, *, timed: bool = False) -> Maker:
+    """What makes solvers of that name; by default the fastest that is installed, and keeps time if ``timed``.
 
     Raises:
         NoSolver: that one is not.
@@ -219,4 +226,8 @@ def choose(name: str | None) -> Maker:
     found = find_spec("pysat") is not None
     if name == Clauses.name and not found:
         raise NoSolver("pip install 'pmap-pvcheck[sat]'")
-    return Clauses if found and name != Z3.name else Z3
+    if name == Clauses.name or (name is None and found and not timed):
+        return Clauses
+    if find_spec("z3") is None:
+        raise NoSolver("pip install z3-solver")
+    return Z3
