@@ -22,12 +22,16 @@ static inline u64 scramble(u64 h)
     return h;
 }
 
+/* The words are multiplied side by side, each by another odd number, and not one after the other. */
 static inline u64 row_hash(const u64 *row, int words)
 {
     u64 h = 0;
-    for (int k = 0; k < words; ++k)
-        h = scramble(h ^ row[k]) + 0x9e3779b97f4a7c15ULL;
-    return h ^ h >> 31;
+    UNROLLED
+    for (int k = 0; k < words; ++k) {
+        u64 part = row[k] * (0x9fb21c651e98df25ULL + 2 * (u64)k * 0x9e3779b97f4a7c15ULL);
+        h ^= part << (21 * k & 63) | part >> (-21 * k & 63);
+    }
+    return scramble(h ^ h >> 31);
 }
 
 static int parts_open(Parts *p, int words, u64 slots, u64 most)
@@ -57,6 +61,7 @@ static inline u64 parts_bytes(const Parts *p, int words)
 
 static inline void copy_row(u64 *to, const u64 *from, int words)
 {
+    UNROLLED
     for (int k = 0; k < words; ++k)
         to[k] = from[k];
 }
@@ -64,6 +69,7 @@ static inline void copy_row(u64 *to, const u64 *from, int words)
 static inline int rows_equal(const u64 *a, const u64 *b, int words)
 {
     u64 difference = 0;
+    UNROLLED
     for (int k = 0; k < words; ++k)
         difference |= a[k] ^ b[k];
     return !difference;
@@ -82,16 +88,15 @@ static inline Parts parts_view(const Parts *p)
     return (Parts){.rows = p->rows, .slots = p->slots, .mask = p->mask};
 }
 
-/* Have the row of this hash, if there is one, on its way. Its first slot should be here. */
+/* Have the row of this hash, if there is one, on its way: that of its first slot, which should be here, or of the
+ * next. Without a branch, as how far it is cannot be predicted. */
 static inline void prefetch_row(const Parts *p, u64 hash, int words)
 {
-    for (u64 at = first_slot(p, hash);; at = (at + 1) & p->mask) {
-        u64 slot = __atomic_load_n(&p->slots[at], __ATOMIC_RELAXED);
-        if (slot && (slot ^ hash) & HALF_HASH)
-            continue;
-        __builtin_prefetch(p->rows + (size_t)((u32)slot - (slot != 0)) * (size_t)words);
-        return;
-    }
+    u64 at = first_slot(p, hash);
+    u64 first = __atomic_load_n(&p->slots[at], __ATOMIC_RELAXED);
+    u64 next = __atomic_load_n(&p->slots[(at + 1) & p->mask], __ATOMIC_RELAXED);
+    u64 slot = (first ^ hash) & HALF_HASH ? next : first;
+    __builtin_prefetch(p->rows + (size_t)((u32)slot - (slot != 0)) * (size_t)words);
 }
 
 /* The number of a row, added if it is new. `spare`: a number that this thread has in reserve, as it lost a

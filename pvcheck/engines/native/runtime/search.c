@@ -63,7 +63,7 @@ static int crowded(const Search *s)
 /* The set of states with other sizes of keys or more buckets; 0 if there is no room. */
 static int states_again(Search *s, int shared_bits, int local_bits, int bucket_bits)
 {
-    States new = {0};
+    States new = {.alone = s->states.alone};
     int bits = shared_bits + (PARTS - 1) * local_bits;
     for (;;) {
         if (!states_open(&new, bits, bucket_bits))
@@ -88,7 +88,7 @@ static int states_again(Search *s, int shared_bits, int local_bits, int bucket_b
             }
             if (n > AHEAD || (bucket + 1) >> s->states.bucket_bits) {
                 while (n && !full)
-                    full = states_add(&new, mixed[--n]) == FULL;
+                    full = !states_put(&new, mixed[--n]);
             }
         }
         if (!full)
@@ -252,31 +252,45 @@ static void give_up(Worker *wk)
     SET(wk->search->over, 1);
 }
 
-/* Judge the invariants of a new shared part that differs in some cells from one that was judged. */
-static void judge_shared(Worker *wk, const u64 *now, const u64 *before, u64 at, int thread, u32 outcome)
+/* Judge an invariant in the shared part that wk->judge has. */
+static void judge_invariant(Worker *wk, int i, u64 at, int thread, u32 outcome)
 {
     X *x = &wk->judge;
-    memcpy(x->w, now, sizeof x->w);
-    for (int i = 0; i < INVARIANTS; ++i) {
-        int looked_for = wk->search->run->asked[FIRST_INVARIANT + i] && wk->hits[FIRST_INVARIANT + i].depth < 0;
-        if (wk->open[i] && !looked_for)
-            continue;
-        u64 differs = 0;
-        for (int k = 0; before && k < WORDS; ++k)
-            differs |= (now[k] ^ before[k]) & INVARIANT_MASK[i][k];
-        if (before && !differs)
-            continue;
-        x->fault = x->late = 0;
-        if (!wk->open[i])
-            wk->open[i] = (u8)INVARIANT_OPENS[i](x);
-        int late = x->late;
-        x->fault = x->late = 0;
-        int holds = !looked_for || INVARIANT_HOLDS[i](x);
-        /* A number without a code was compared: what came out means nothing. */
-        if (late || x->late || x->broken)
-            give_up(wk);
-        else if (!holds)
-            hit(&wk->hits[FIRST_INVARIANT + i], wk->search->depth, at, thread, outcome);
+    int looked_for = wk->search->run->asked[FIRST_INVARIANT + i] && wk->hits[FIRST_INVARIANT + i].depth < 0;
+    if (wk->open[i] && !looked_for)
+        return;
+    x->fault = x->late = 0;
+    if (!wk->open[i])
+        wk->open[i] = (u8)INVARIANT_OPENS[i](x);
+    int late = x->late;
+    x->fault = x->late = 0;
+    int holds = !looked_for || INVARIANT_HOLDS[i](x);
+    /* A number without a code was compared: what came out means nothing. */
+    if (late || x->late || x->broken)
+        give_up(wk);
+    else if (!holds)
+        hit(&wk->hits[FIRST_INVARIANT + i], wk->search->depth, at, thread, outcome);
+}
+
+/* Judge the invariants of a new shared part that differs in some cells from one that was judged; NULL: from none. */
+static void judge_shared(Worker *wk, const u64 *now, const u64 *before, u64 at, int thread, u32 outcome)
+{
+    u64 differs[WORDS];
+    for (int k = 0; k < WORDS; ++k)
+        differs[k] = before ? now[k] ^ before[k] : ~0ULL;
+    copy_row(wk->judge.w, now, WORDS);
+    for (int first = 0; first < INVARIANTS; first += 64) {
+        /* First which depend on these, then these: which is next cannot be predicted. */
+        u64 concerned = 0;
+        for (int i = first; i < INVARIANTS && i < first + 64; ++i) {
+            u64 bits = 0;
+            UNROLLED
+            for (int k = 0; k < WORDS; ++k)
+                bits |= differs[k] & INVARIANT_MASK[i][k];
+            concerned |= (u64)(!before || bits) << (i - first);
+        }
+        for (; concerned; concerned &= concerned - 1)
+            judge_invariant(wk, first + __builtin_ctzll(concerned), at, thread, outcome);
     }
 }
 
@@ -390,8 +404,7 @@ static void flush(Worker *wk)
     const Parts shared = parts_view(&s->shared);
     u64 new = 0;
     for (const Candidate *c = wk->batch; c < wk->batch + wk->waiting; ++c)
-        if (c->changes)
-            prefetch_row(&shared, c->hash, WORDS);
+        prefetch_row(&shared, c->hash, WORDS);
     States states = states_view(&s->states);
     int shared_bits = s->shared_bits, local_bits = s->local_bits;
     for (Candidate *c = wk->batch; c < wk->batch + wk->waiting; ++c) {
@@ -452,11 +465,10 @@ static void met(Worker *wk, const Entry *e, const u64 *row, const u32 *locals, u
     c->outcome = outcome;
     c->renaming = 0;
     c->changes = !rows_equal(row, x->w, WORDS);
-    if (c->changes) {
-        copy_row(c->w, x->w, WORDS);
-        c->hash = row_hash(x->w, WORDS);
-        __builtin_prefetch(&s->shared.slots[first_slot(&s->shared, c->hash)]);
-    }
+    /* If nothing changes that is for nothing, and costs less than a branch that cannot be predicted. */
+    copy_row(c->w, x->w, WORDS);
+    c->hash = row_hash(x->w, WORDS);
+    __builtin_prefetch(&s->shared.slots[first_slot(&s->shared, c->hash)]);
     if (wk->waiting == BATCH)
         flush(wk);
 }
@@ -855,6 +867,7 @@ static int set_up(Search *s)
     int opened = parts_open(&s->shared, WORDS, 1 << 14, most) && parts_open(&s->local, LOCAL_WORDS, 1 << 11, most / 16);
     if (TUPLES)
         opened = opened && parts_open(&s->tuple, TUPLE_WORDS, 1 << 14, most);
+    s->states.alone = run->workers == 1;
     s->shared_bits = s->local_bits = bits_for(s, 1024);
     if (run->symmetry && RENAMINGS > 1) {
         s->symmetric = map_memory(s->shared.most);

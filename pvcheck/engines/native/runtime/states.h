@@ -18,6 +18,7 @@ typedef struct States {
     int bits;         /* of a key */
     int bucket_bits;  /* 2^bucket_bits buckets */
     int slot_bytes;   /* 4 or 8 */
+    int alone;        /* one thread adds, which need not lock the memory */
     u64 count;
 } States;
 
@@ -145,6 +146,10 @@ FIND_ONE_BY_ONE(find_u64, u64)
             return OLD;                                                                                  \
         for (; found.empty; found.empty &= found.empty - 1) {                                            \
             SLOT there = 0, *slot = line + __builtin_ctz(found.empty);                                   \
+            if (s->alone) {                                                                              \
+                *slot = stored;                                                                          \
+                return NEW;                                                                              \
+            }                                                                                            \
             if (__atomic_compare_exchange_n(slot, &there, stored, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) \
                 return NEW;                                                                              \
             if (there == stored)                                                                         \
@@ -163,10 +168,37 @@ static inline __attribute__((always_inline)) int states_add(const States *s, u64
     ADD_TO(u64, find_u64);
 }
 
+#define PUT_INTO(SLOT, FIND)                                                       \
+    for (u64 far = 0; far < FAR; ++far) {                                          \
+        SLOT *line = (SLOT *)((char *)s->slots + ((home + far) & buckets) * LINE); \
+        u32 empty = FIND(line, 0).empty;                                           \
+        if (empty) {                                                               \
+            line[__builtin_ctz(empty)] = (SLOT)(rest << FAR_BITS | far) + 1;       \
+            return 1;                                                              \
+        }                                                                          \
+    }                                                                              \
+    return 0
+
+/* Add a mixed key that is not there, while nobody else adds any; 0 if there is no place. */
+static inline int states_put(const States *s, u64 mixed)
+{
+    u64 buckets = low_bits(s->bucket_bits), home = mixed & buckets, rest = mixed >> s->bucket_bits;
+    if (s->slot_bytes == 4) {
+        PUT_INTO(u32, find_u32);
+    }
+    PUT_INTO(u64, find_u64);
+}
+
 /* To add while nothing grows. */
 static inline States states_view(const States *s)
 {
-    return (States){.slots = s->slots, .bits = s->bits, .bucket_bits = s->bucket_bits, .slot_bytes = s->slot_bytes};
+    return (States){
+        .slots = s->slots,
+        .bits = s->bits,
+        .bucket_bits = s->bucket_bits,
+        .slot_bytes = s->slot_bytes,
+        .alone = s->alone,
+    };
 }
 
 /* The mixed keys in a bucket, at most LINE / 4; how many. */
