@@ -17,6 +17,7 @@ from pvcheck.lang.recursion import report_recursion
 from pvcheck.lang.statements import check_procedure
 from pvcheck.lang.symbols import collect
 from pvcheck.lang.typing import Types
+from pvcheck.lang.unknown_self import report_unknown_self
 from pvcheck.model.model import Model, Statement, ThreadFamily
 from pvcheck.model.store_buffers import with_store_buffers
 from pvcheck.source import Source
@@ -88,6 +89,7 @@ def _check(
             if checked is not None:
                 procedures[declared.name.text] = checked
     report_recursion(symbols, errors)
+    report_unknown_self(symbols, procedures, errors)
     _check_mutants(tree, expressions)
     return declarations, procedures
 
