@@ -17,7 +17,7 @@ from pvcheck.engines.symbolic.bmc import BoundedEngine
 from pvcheck.engines.symbolic.circuit import Circuit
 from pvcheck.engines.symbolic.reach import Reached, reached
 from pvcheck.engines.symbolic.solver import Z3, Clauses, Maker, NoSolver, choose
-from pvcheck.load import condition_of
+from pvcheck.load import condition_of, mutants
 from pvcheck.model.instance import Instance
 from pvcheck.model.model import BUILT_IN, Fault
 from pvcheck.model.reduction import UNREDUCED, Reduction
@@ -33,7 +33,7 @@ WRITTEN = [
     *sorted((ROOT / "agreement" / "specs").glob("*.pv")),
     *(ROOT / "specs" / f"{name}.pv" for name in ("abba", "hidden_order", "swapped")),
 ]
-DEPTH = 7
+DEPTH = 6
 
 
 def bounded(
@@ -95,6 +95,24 @@ def test_some_specification_violates_each_built_in_property() -> None:
     assert violated >= set(BUILT_IN)
 
 
+MUTANTS = [
+    (path, mutant.name)
+    for path in (ROOT / "specs" / "mutants.pv", ROOT / "specs" / "swapped.pv")
+    for mutant in mutants(path)
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "mutant"), MUTANTS, ids=lambda value: getattr(value, "stem", value)
+)
+def test_mutants_are_found_in_as_many_steps(path: Path, mutant: str) -> None:
+    (job,) = prepare(path, Selection(mutant=mutant))
+
+    assert violations(bounded(job.instance, 9)) == violations(
+        check(job.instance, limits=Limits(depth=9))
+    )
+
+
 FAILS = "system fails; sort T; thread cpu[T] { any t: T; assert t == self; }"
 
 
@@ -104,10 +122,10 @@ def test_transactions_lead_to_the_same_violations(path: Path) -> None:
         complete = truth(job.instance)
         assert complete is not None
 
-        found = bounded(job.instance, 9, transactions=True)
+        found = bounded(job.instance, 6, transactions=True)
 
         replays(job.instance, found)
-        short = {n for n, steps in complete.shortest.items() if steps <= 5}
+        short = {n for n, steps in complete.shortest.items() if steps <= 4}
         assert short <= set(violations(found)) <= set(complete.shortest)
 
 
