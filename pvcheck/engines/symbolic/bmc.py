@@ -22,6 +22,7 @@ from pvcheck.engines.symbolic.circuit import (
 from pvcheck.engines.symbolic.elsewhere import verdict_on
 from pvcheck.engines.symbolic.frames import Copy
 from pvcheck.engines.symbolic.retrace import moves_along
+from pvcheck.engines.symbolic.simplify import simplest
 from pvcheck.engines.symbolic.solver import Maker, Solver
 from pvcheck.engines.symbolic.start import first_state
 from pvcheck.engines.symbolic.system import System, system
@@ -232,7 +233,13 @@ class Search:
             if not answer:
                 break
             hit = self.solver.values(list(goals.values()))
-            for name in [name for name, is_hit in zip(goals, hit, strict=True) if is_hit]:
+            names = [name for name, is_hit in zip(goals, hit, strict=True) if is_hit]
+            if self.start is not None:
+                # The simpler the start, the likelier it can be reached.
+                names = names[:1]
+                question = [goals[names[0]]]
+                simplest(self.system, self.solver, self.states[0], question, meter)
+            for name in names:
                 self._violated(name)
                 del goals[name]
         for goal in goals.values():
