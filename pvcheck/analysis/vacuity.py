@@ -1,11 +1,12 @@
-"""What never happened in any run: a property may hold only because of that."""
+"""What never happened in any run: a property may hold only because of that. Or did, though it was
+declared never to happen."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pvcheck.model.model import LockKind, Model, Statement
+from pvcheck.model.model import LockKind, Model, Never, Statement
 from pvcheck.model.result import Coverage
 from pvcheck.source import Span
 
@@ -16,6 +17,8 @@ class Finding:
 
     text: str
     span: Span
+    missing: str | None = None
+    """Of a statement: what never happened to it, ``executed``, ``true`` or ``false``."""
 
 
 def vacuous(model: Model, coverages: Iterable[Coverage]) -> tuple[str, ...]:
@@ -51,6 +54,8 @@ def findings(model: Model, coverages: Iterable[Coverage]) -> tuple[Finding, ...]
         ),
     ]
     order = {source.name: number for number, source in enumerate(model.sources)}
+    found = [f for f in found if not any(_declared(n, f) for n in model.nevers)]
+    found += _happened(model, met)
     return tuple(sorted(found, key=lambda f: (order[f.span.file], f.span.start, f.text)))
 
 
@@ -83,13 +88,40 @@ def _statements(model: Model, met: Coverage, silent: list[Span]) -> list[Finding
         if missing == "executed":
             known = explained or any(_inside(statement.span, s) for s in silent)
             if not known:
-                found.append(Finding(f"`{text}` is never executed", statement.span))
+                found.append(Finding(f"`{text}` is never executed", statement.span, missing))
             explained = True
             continue
         if missing is not None:
-            found.append(Finding(f"`{text}` is never {missing}", statement.span))
+            found.append(Finding(f"`{text}` is never {missing}", statement.span, missing))
         explained = missing == "true"
     return found
+
+
+def _declared(never: Never, finding: Finding) -> bool:
+    """Whether the specification says that what was found is as it should be."""
+    match never.outcome:
+        case None:
+            return finding.missing == "executed" and _inside(finding.span, never.span)
+        case outcome:
+            return finding.missing == _NAMES[outcome] and finding.span == never.span
+
+
+def _happened(model: Model, met: Coverage) -> list[Finding]:
+    """What was declared never to happen and did."""
+    found = []
+    executed = {*met.executed, *(span for span, _ in met.branches)}
+    for never in model.nevers:
+        text = model.source[never.span.file].snippet(never.span)
+        if never.outcome is None:
+            if any(_inside(span, never.span) for span in executed):
+                found.append(Finding(f"`{text}` is executed: {_SAID}", never.declared))
+        elif (never.span, never.outcome) in met.branches:
+            found.append(Finding(f"`{text}` is {_NAMES[never.outcome]}: {_SAID}", never.declared))
+    return found
+
+
+_NAMES = {True: "true", False: "false"}
+_SAID = "it was declared that it never is"
 
 
 def _missing(statement: Statement, met: Coverage) -> str | None:

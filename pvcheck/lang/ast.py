@@ -513,6 +513,16 @@ class LabelPath(Node):
 
 
 @dataclass(frozen=True, slots=True)
+class Never(Node):
+    """What the specification has, and never happens in it."""
+
+    outcome: bool | None
+    """Of the conditions at the labels; ``None``: the statements are not executed."""
+    places: tuple[LabelPath, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Delete(Node):
     at: LabelPath
 
@@ -583,6 +593,7 @@ Declaration = (
     | Instance
     | Expect
     | Mutant
+    | Never
 )
 
 

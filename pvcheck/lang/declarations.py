@@ -37,6 +37,7 @@ from pvcheck.model.model import (
     LockKind,
     LockOrder,
     Model,
+    Never,
     Operation,
     Parameter,
     Progress,
@@ -120,6 +121,7 @@ class Declarations:
         sources: tuple[Source, ...],
         threads: tuple[ThreadFamily, ...],
         statements: tuple[Statement, ...],
+        nevers: tuple[Never, ...],
     ) -> Model:
         types = self._e.types
         enums = (types.named(d.name) for d in self._of(ast.Enum))
@@ -153,6 +155,7 @@ class Declarations:
                 for p in e.properties
             ),
             statements=statements,
+            nevers=nevers,
         )
 
     def _of(self, kind: type[_N]) -> list[_N]:

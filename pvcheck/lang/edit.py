@@ -28,8 +28,8 @@ def apply_mutant(
         editor.apply(edit)
     if editor.errors:
         raise SpecError(editor.errors, sources)
-    # The other mutants' labels may be gone.
-    kept = (d for d in editor.declarations if not isinstance(d, ast.Mutant))
+    # The labels of the other mutants may be gone; and what never happens without it may happen now.
+    kept = (d for d in editor.declarations if not isinstance(d, ast.Mutant | ast.Never))
     return replace(tree, declarations=tuple(kept))
 
 
@@ -42,6 +42,14 @@ def edited_declarations(
         editor.apply(edit)
     pairs = zip(tree.declarations, editor.declarations, strict=True)
     return [after for before, after in pairs if after is not before], editor.errors
+
+
+def statement_at(
+    tree: ast.Specification, place: ast.LabelPath
+) -> tuple[ast.Stmt | None, list[Diagnostic]]:
+    """The statement after a label; or why there is none."""
+    editor = _Editor(tree)
+    return editor.found_at(place), editor.errors
 
 
 _Statements = tuple[ast.Stmt, ...]
@@ -64,13 +72,13 @@ class _Editor:
             case ast.Insert(_, at, block):
                 self._put(at, lambda old: (old, *block.statements))
             case ast.Swap(first, second):
-                one, two = self._get(first), self._get(second)
+                one, two = self.found_at(first), self.found_at(second)
                 if one is not None and two is not None:
                     self._put(first, lambda _: (two,))
                     self._put(second, lambda _: (one,))
             case ast.Move(what, side, at):
-                moved = self._get(what)
-                if moved is not None and self._get(at) is not None:
+                moved = self.found_at(what)
+                if moved is not None and self.found_at(at) is not None:
                     self._put(what, lambda _: ())
                     before = side == "before"
                     self._put(at, lambda old: (moved, old) if before else (old, moved))
@@ -87,7 +95,7 @@ class _Editor:
                     return
         self._error(name, f"no parameter {name.text!r}", did_you_mean(name.text, known))
 
-    def _get(self, path: ast.LabelPath) -> ast.Stmt | None:
+    def found_at(self, path: ast.LabelPath) -> ast.Stmt | None:
         """The statement after the label."""
         found: list[ast.Stmt] = []
 

@@ -13,6 +13,7 @@ from pvcheck.lang.edit import edited_declarations, mutants_of
 from pvcheck.lang.errors import Errors
 from pvcheck.lang.expressions import Expressions
 from pvcheck.lang.graph import MAX_NODES, TooLarge, build
+from pvcheck.lang.never import nevers
 from pvcheck.lang.recursion import report_recursion
 from pvcheck.lang.statements import check_procedure
 from pvcheck.lang.symbols import collect
@@ -36,7 +37,7 @@ def lower(tree: ast.Specification, sources: tuple[Source, ...]) -> Model:
         threads, executed = _threads(declarations, procedures, by_name, errors)
     if errors.found:
         raise SpecError(errors.found, by_name)
-    model = declarations.model(sources, threads, executed)
+    model = declarations.model(sources, threads, executed, nevers(tree, errors))
     return with_store_buffers(model) if _buffers(tree) else model
 
 
@@ -91,6 +92,7 @@ def _check(
     report_recursion(symbols, errors)
     report_unknown_self(symbols, procedures, errors)
     _check_mutants(tree, expressions)
+    nevers(tree, errors)
     return declarations, procedures
 
 

@@ -125,6 +125,7 @@ class Symbols:
     mutants: dict[str, ast.Mutant] = field(default_factory=dict)
     orders: list[ast.Order] = field(default_factory=list)
     expects: list[ast.Expect] = field(default_factory=list)
+    nevers: list[ast.Never] = field(default_factory=list)
     progress: list[ast.Progress] = field(default_factory=list)
     systems: list[ast.System] = field(default_factory=list)
     memories: list[ast.Memory] = field(default_factory=list)
@@ -151,6 +152,8 @@ def collect(tree: ast.Specification, errors: Errors) -> Symbols:
                 symbols.orders.append(declaration)
             case ast.Expect():
                 symbols.expects.append(declaration)
+            case ast.Never():
+                symbols.nevers.append(declaration)
             case ast.Progress():
                 symbols.progress.append(declaration)
             case ast.Invariant():

@@ -197,6 +197,16 @@ class ToAst(Transformer_NonRecursive[Token, Any]):
     def expectation(self, _: Meta, violated: ast.Name | None = None) -> ast.Name | None:
         return violated
 
+    def never(self, meta: Meta, outcome: bool | None, *rest: Any) -> ast.Never:
+        *places, why = rest
+        return ast.Never(outcome, tuple(places), why[1:-1], span=self._span(meta))
+
+    def outcome_true(self, _: Meta) -> bool:
+        return True
+
+    def outcome_false(self, _: Meta) -> bool:
+        return False
+
     def delete(self, meta: Meta, at: ast.LabelPath) -> ast.Delete:
         return ast.Delete(at, span=self._span(meta))
 

@@ -250,6 +250,18 @@ class Statement:
 
 
 @dataclass(frozen=True)
+class Never:
+    """What a specification declares never to happen in it, for vacuity."""
+
+    span: Span
+    """Of the condition, or of a statement with all that is in it."""
+    outcome: bool | None
+    """Of the condition; ``None``: the statement is not executed."""
+    why: str
+    declared: Span
+
+
+@dataclass(frozen=True)
 class Model:
     """One specification (or one mutant of it), names resolved, procedures inlined, cut into steps."""
 
@@ -270,6 +282,7 @@ class Model:
     instances: tuple[InstanceDeclaration, ...]
     expected: tuple[Expected, ...]
     statements: tuple[Statement, ...]
+    nevers: tuple[Never, ...] = ()
     digest: str | None = field(default=None, compare=False)
     """Of all of the above; ``None`` if what follows from it is not to be kept between runs."""
 

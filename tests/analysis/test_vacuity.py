@@ -65,3 +65,57 @@ def test_what_one_instance_meets_is_met() -> None:
     assert any("sleeps never starts" in f.text for f in alone)
     assert not any("sleeps never starts" in f.text for f in together)
     assert {f.text for f in together} < {f.text for f in alone}
+
+
+NEVER = """system declared;
+lock a: mutex;
+var x: 0..3 = 0 guarded by a;
+op runs() {
+  acquire a;
+odd:
+  if x > 1 { x = 0; }
+zero:
+  if x == 0 { x = 0; }
+dead:
+  if x == 3 { x = 1; x = 2; }
+body:
+  release a;
+}
+thread cpu { runs(); }
+"""
+
+
+def test_what_is_declared_never_to_happen_is_no_finding() -> None:
+    what = instance(
+        NEVER
+        + 'never true runs.odd, runs.dead because "x stays 0";'
+        + 'never false runs.zero because "x stays 0";',
+    )
+
+    assert vacuous(what.model, [check(what).coverage]) == ("test.pv:2: lock a is never contended",)
+
+
+def test_what_is_declared_never_to_happen_and_does_is_one() -> None:
+    what = instance(
+        NEVER
+        + 'never true runs.odd, runs.zero because "wrong";\n'
+        + 'never runs.dead, runs.body because "wrong";\n'
+    )
+
+    assert vacuous(what.model, [check(what).coverage])[1:] == (
+        "test.pv:9: `x == 0` is never false",
+        "test.pv:11: `x == 3` is never true",
+        "test.pv:16: `x == 0` is true: it was declared that it never is",
+        "test.pv:17: `if x == 3 { x = 1; x = 2; }` is executed: it was declared that it never is",
+        "test.pv:17: `release a;` is executed: it was declared that it never is",
+    )
+
+
+def test_a_statement_that_is_declared_never_to_be_executed() -> None:
+    text = NEVER.replace("x == 3 { x", "x == 3 { last: x")
+
+    what = instance(text + 'never runs.last because "x stays 0"; never true runs.dead because "";')
+
+    assert not any(
+        "x == 3" in f or "x = 1" in f for f in vacuous(what.model, [check(what).coverage])
+    )
