@@ -1,4 +1,4 @@
-"""How fast the native engine is beside SPIN, in one run, on one processor, in CPU time.
+"""How fast the native engine is beside SPIN and Rumur, in one run, on one processor, in CPU time.
 
 pytest -m slow -s tests/benchmarks
 """
@@ -22,6 +22,7 @@ from pvcheck.engines.base import Limits
 from pvcheck.engines.native.compiler import find
 from pvcheck.engines.native.engine import NativeEngine
 from pvcheck.engines.native.program import program
+from pvcheck.export.murphi import murphi
 from pvcheck.export.promela import promela
 from pvcheck.load import instances, load
 from pvcheck.model.instance import Instance
@@ -31,6 +32,7 @@ STATES = 5_170_275
 RUNS = 5
 LEAST = 4
 """Times SPIN, compiled with -O1 in a minute (-O2 takes seven, and gives a quarter more)."""
+LEAST_OF_RUMUR = 20
 
 
 @pytest.fixture
@@ -69,6 +71,29 @@ def test_states_a_second_beside_spin(bench: Instance, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_processor")
+def test_states_a_second_beside_rumur(bench: Instance, tmp_path: Path) -> None:
+    need("rumur", "gcc")
+    (tmp_path / "model.m").write_text(murphi(bench.semantics, bench.model.safety))
+    options = ["--symmetry-reduction", "off", "--deadlock-detection", "stuck", "--threads", "1"]
+    _run(["rumur", *options, "--output", "rumur.c", "model.m"], tmp_path)
+    # With all rules put into its one loop over them, the compiler takes longer than ten minutes.
+    command = ["gcc", "-O1", "-fno-inline-functions-called-once", "-w", "-mcx16"]
+    _run([*command, "-o", "rumur", "rumur.c", "-lpthread"], tmp_path)
+    (tmp_path / "model.c").write_text(program(bench.semantics, bench.model.safety))
+    _run(["gcc", "-O2", "-w", "-pthread", "-o", "model", "model.c"], tmp_path)
+
+    ours = STATES / median(of_children(lambda: native_program(tmp_path)) for _ in range(RUNS))
+    states: list[int] = []
+    seconds = of_children(lambda: states.append(rumur_for_a_while(tmp_path)))
+    theirs = states[0] / seconds
+
+    ratio = ours / theirs
+    print(f"\nnative {ours / 1e6:.2f} M states/s, Rumur {theirs / 1e6:.3f}: {ratio:.0f} times")
+    assert ratio >= LEAST_OF_RUMUR
+
+
+@pytest.mark.slow
 def test_bytes_a_state(bench: Instance) -> None:
     assert native(bench) <= 20
 
@@ -102,6 +127,19 @@ def spin(folder: Path) -> None:
     states = re.search(r"^\s*(\d+) states, stored", said, re.M)
     assert states is not None
     assert int(states[1]) == STATES
+
+
+def rumur_for_a_while(folder: Path) -> int:
+    """How many of the first states it has found when it is stopped: some 400 000, which are enough to know its pace."""
+    log = folder / "rumur.log"
+    with log.open("wb") as said, subprocess.Popen(["./rumur"], cwd=folder, stdout=said) as process:
+        # It writes when it has said enough to fill a block.
+        while process.poll() is None and not log.stat().st_size:
+            time.sleep(0.1)
+        process.kill()
+    found = re.findall(r"(\d+) states", log.read_text())
+    assert found, "it says how far it is, every ten thousand states"
+    return int(found[-1])
 
 
 def of_children(work: Callable[[], object]) -> float:
