@@ -16,7 +16,7 @@ from pvcheck.cli.signals import Interruption
 from pvcheck.garbage import collect_seldom
 from pvcheck.report.columns import printable
 
-_COMMANDS = ("verify", "check", "mutate", "simulate", "trace", "export", "explain")
+_COMMANDS = ("verify", "prove", "check", "mutate", "simulate", "trace", "export", "explain")
 """Modules of this package."""
 
 _STATUSES = """\

@@ -1,0 +1,111 @@
+"""Obligations to Z3: each in the context of the ways that lead to its location."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import z3
+
+from pvcheck.proof.unfold import Node, Unfolding
+from pvcheck.proof.z3_terms import is_false, is_true
+
+RESOURCES = (400_000, 3_000_000)
+"""Of Z3 (its ``rlimit``) for one query, in the first and the second try: a second or two. The same on
+every machine."""
+
+
+def ancestors(unfolding: Unfolding, number: int, *, near: bool = False) -> list[Node]:
+    """The locations on the ways to this one, itself included. ``near``: only back to where candidates
+    say what is known."""
+    seen: set[int] = set()
+    waiting = [number]
+    while waiting:
+        at = waiting.pop()
+        if at not in seen:
+            seen.add(at)
+            if not (near and at != number and unfolding.nodes[at].sums_up):
+                waiting += unfolding.nodes[at].before
+    return [unfolding.nodes[n] for n in sorted(seen)]
+
+
+@dataclass(frozen=True)
+class _Try:
+    """How to ask."""
+
+    near: bool
+    relevancy: int
+    """Of Z3. With it, some terms are overlooked; without, there are many more."""
+    models: bool
+    """Whether quantifiers are also instantiated by the models that are tried."""
+    resources: int
+    """Of Z3 (its ``rlimit``), the same on every machine."""
+
+
+TRIES = (
+    _Try(near=True, relevancy=2, models=False, resources=300_000),
+    _Try(near=True, relevancy=0, models=False, resources=600_000),
+    _Try(near=False, relevancy=2, models=False, resources=400_000),
+    _Try(near=False, relevancy=0, models=False, resources=2_000_000),
+    _Try(near=True, relevancy=2, models=True, resources=2_000_000),
+)
+"""From cheap to dear; see ``proves``."""
+
+
+class Context:
+    """What is known at a location."""
+
+    def __init__(
+        self,
+        axioms: Sequence[Any],
+        assumed: Sequence[Any],
+        unfolding: Unfolding,
+        number: int,
+        more: Iterable[Any] = (),
+    ) -> None:
+        self._unfolding = unfolding
+        self._number = number
+        self._more = [*axioms, *assumed, *more, unfolding.nodes[number].here]
+        self._solvers: dict[_Try, Any] = {}
+
+    def _solver(self, how: _Try) -> Any:
+        if how not in self._solvers:
+            solver = self._solvers[how] = z3.SimpleSolver()
+            solver.set("rlimit", how.resources)
+            solver.set("random_seed", 0)
+            solver.set("auto_config", False)
+            solver.set("relevancy", how.relevancy)
+            solver.set("mbqi", how.models)
+            solver.add(*self._more)
+            for one in ancestors(self._unfolding, self._number, near=how.near):
+                solver.add(*one.facts)
+                if one.step is not None:
+                    solver.add(*one.step.facts)
+        return self._solvers[how]
+
+    def proves(self, given: Sequence[Any], goal: Any, tries: Sequence[_Try] = TRIES) -> bool:
+        """Whether the goal follows; ``False`` if that was not found out."""
+        if is_true(goal):
+            return True
+        if is_false(goal):
+            # Outside the fragment: fine where nobody comes.
+            tries = tries[:1]
+        for how in tries:
+            solver = self._solver(how)
+            solver.push()
+            solver.add(*given, z3.Not(goal))
+            result = solver.check()
+            solver.pop()
+            if result == z3.unsat:
+                return True
+        return False
+
+    def quickly(self, given: Sequence[Any], goal: Any) -> bool:
+        """As ``proves``, if that is plain."""
+        return self.proves(given, goal, TRIES[:1])
+
+    @property
+    def reachable(self) -> bool:
+        """Whether it is not plain that nobody comes here."""
+        return bool(self._solver(TRIES[2]).check() != z3.unsat)

@@ -1,0 +1,484 @@
+"""What a thread knows of the state, and the state that it meets when it takes a step.
+
+Between its steps a thread keeps what it knows of its locals, of its locks, and of the data that these
+guard: nobody else changes that. Everything else is the world's, and new at each step. What others may
+change although the thread holds a lock does not exist, if ``race`` is proved; that is one of the
+obligations (see pvcheck/docs/proofs.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import z3
+
+from pvcheck.model.model import GuardLock, LockKind, ThreadFamily, Variable
+from pvcheck.model.types import ListOf, LockSet, Optional, SetOf, Type
+from pvcheck.model.types import Snapshot as SnapshotType
+from pvcheck.proof.discipline import Discipline, ElementGuard
+from pvcheck.proof.evaluation import Notes
+from pvcheck.proof.expressions import Evaluator
+from pvcheck.proof.theory import Theory, inner
+from pvcheck.proof.values import (
+    Function,
+    List,
+    Maybe,
+    Opaque,
+    OutsideFragment,
+    Set,
+    Snapshot,
+    Terms,
+    Value,
+    all_of,
+    any_of,
+    choose_function,
+    choose_value,
+    equal_terms,
+    implies,
+    negation,
+    terms,
+)
+from pvcheck.proof.z3_terms import FALSE, TRUE, is_true
+
+
+@dataclass(frozen=True)
+class ThreadState:
+    """Between two steps."""
+
+    locals: Mapping[int, Value]
+    heap: Mapping[str, Function]
+    """By variable: from indices to the value. What the thread does not own means nothing."""
+    exclusive: Mapping[str, Function]
+    """By lock class: from indices to whether the thread holds it so."""
+    shared: Mapping[str, Function]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is the same in all states: the types, the thread, the parameters."""
+
+    theory: Theory
+    discipline: Discipline
+    family: ThreadFamily
+    itself: Terms
+    """The element of the family's sort that the thread is."""
+    parameters: Mapping[str, Value]
+    only: frozenset[str] | None = None
+    """The operations that threads start; ``None``: all."""
+
+    @cached_property
+    def variables(self) -> dict[str, Variable]:
+        return {v.name: v for v in self.theory.model.variables}
+
+    @cached_property
+    def kinds(self) -> dict[str, LockKind]:
+        return {c.name: c.kind for c in self.theory.model.locks}
+
+    @cached_property
+    def protecting(self) -> dict[str, frozenset[str]]:
+        """By shared variable: the lock classes of which a lock keeps others from changing it."""
+        found: dict[str, set[str]] = {
+            name: {g.lock.lock for g in v.guard.locks} if v.guard else set()
+            for name, v in self.variables.items()
+        }
+        for guard in self.discipline.elements:
+            found[guard.variable].add(guard.lock)
+        return {name: frozenset(classes) for name, classes in found.items()}
+
+    def lock_leaves(self, lock: str) -> tuple[Any, ...]:
+        indices = {c.name: c.indices for c in self.theory.model.locks}[lock]
+        return tuple(leaf for i in indices for leaf in self.theory.leaves(i))
+
+    def index_leaves(self, variable: str) -> tuple[Any, ...]:
+        return tuple(
+            leaf for b in self.variables[variable].binders for leaf in self.theory.leaves(b.type)
+        )
+
+    def anything(self, variable: str, name: str) -> Function:
+        """An unknown shared variable: from indices to values."""
+        return unknown_variable(self.theory, self.variables[variable], name)
+
+
+def unknown_variable(theory: Theory, variable: Variable, name: str) -> Function:
+    """From indices to values, about which nothing is known but their type."""
+    index = tuple(leaf for b in variable.binders for leaf in theory.leaves(b.type))
+    if theory.is_opaque(variable.type):
+        return Function(lambda *_: Opaque())
+    match variable.type:
+        case SetOf(of=of):
+            has = theory.unknown(name, (), (*index, *theory.leaves(of)), z3.BoolSort())
+            return Function(lambda *i: Set(Function(lambda *e: has(*i, *e))))
+        case ListOf(of=of):
+            element = theory.leaves(inner(of) if isinstance(of, SetOf) else of)
+            once = theory.unknown(f"{name}.once", (), (*index, *element), z3.BoolSort())
+            twice = theory.unknown(f"{name}.twice", (), (*index, *element), z3.BoolSort())
+            filled = theory.unknown(f"{name}.filled", (), index, z3.BoolSort())
+            return Function(
+                lambda *i: List(
+                    Function(lambda *e: once(*i, *e)),
+                    Function(lambda *e: twice(*i, *e)),
+                    filled(*i),
+                )
+            )
+    leaves = [theory.unknown(name, (), index, leaf) for leaf in theory.leaves(variable.type)]
+    return Function(lambda *i: theory.shape(variable.type, [leaf(*i) for leaf in leaves]))
+
+
+def flat(theory: Theory, variable: Variable, function: Function) -> Function:
+    """The same function, written down once: what it is at some index is put together no more."""
+    if theory.is_opaque(variable.type):
+        return function
+    index = tuple(t for b in variable.binders for t in theory.variables("i", b.type))
+    value = function(*index)
+
+    def at(term: Any, extra: Terms, *given: Any) -> Any:
+        return z3.substitute(term, *zip((*index, *extra), given, strict=True))
+
+    match value:
+        case Set(has):
+            e = theory.variables("e", inner(variable.type))
+            inside = z3.simplify(has(*e))
+            return Function(lambda *i: Set(Function(lambda *x: at(inside, e, *i, *x))))
+        case List(once, twice, filled):
+            of = inner(variable.type)
+            e = theory.variables("e", inner(of) if isinstance(of, SetOf) else of)
+            parts = [z3.simplify(part) for part in (once(*e), twice(*e), filled)]
+            return Function(
+                lambda *i: List(
+                    Function(lambda *x: at(parts[0], e, *i, *x)),
+                    Function(lambda *x: at(parts[1], e, *i, *x)),
+                    at(parts[2], (), *i),
+                )
+            )
+    leaves = [z3.simplify(leaf) for leaf in terms(value)]
+    return Function(lambda *i: theory.shape(variable.type, [at(leaf, (), *i) for leaf in leaves]))
+
+
+class World:
+    """The state that a thread meets: its own part, and the rest, about which invariants are all that is known.
+
+    As a step goes on, ``heap`` and the lock maps change.
+    """
+
+    def __init__(self, setting: Setting, state: ThreadState) -> None:
+        self.setting = setting
+        self.theory = setting.theory
+        self.locals = dict(state.locals)
+        self.exclusive = dict(state.exclusive)
+        self.shared = dict(state.shared)
+        self._before = state
+        self.heap: dict[str, Function] = {}
+        self.mine = dict(state.heap)
+        """As ``heap``, but without what is the world's."""
+        self._rest: dict[str, Function] = {}
+        self._others: dict[tuple[str, str], Function] = {}
+        self.facts: list[Any] = []
+        for variable in setting.variables.values():
+            if not variable.counter:
+                self.heap[variable.name] = self._met(variable)
+
+    def copy(self) -> World:
+        other = object.__new__(World)
+        other.__dict__.update(self.__dict__)
+        other.locals = dict(self.locals)
+        other.exclusive = dict(self.exclusive)
+        other.shared = dict(self.shared)
+        other.heap = dict(self.heap)
+        other.mine = dict(self.mine)
+        return other
+
+    def write(self, variable: str, index: Terms, value: Value) -> None:
+        """Change one element."""
+
+        def changed(old: Function) -> Function:
+            return Function(lambda *i: choose_value(equal_terms(i, index), value, old(*i)))
+
+        self.replace(variable, changed)
+
+    def replace(self, variable: str, change: Callable[[Function], Function]) -> None:
+        """Change a variable."""
+        for heap in (self.heap, self.mine):
+            heap[variable] = change(heap[variable])
+
+    def state(self, live: Sequence[int], gained: Collection[str]) -> ThreadState:
+        """After the step. ``gained``: classes of which a lock was taken."""
+        kept = {slot: value for slot, value in self.locals.items() if slot in live}
+        heap = {}
+        for name, mine in self.mine.items():
+            own = self.setting.protecting[name] & set(gained)
+            function = self.heap[name] if own else mine
+            if function is not self._before.heap[name]:
+                function = flat(self.theory, self.setting.variables[name], function)
+            heap[name] = function
+        return ThreadState(kept, heap, dict(self.exclusive), dict(self.shared))
+
+    # What the thread owns
+
+    def _met(self, variable: Variable) -> Function:
+        mine = self._before.heap[variable.name]
+        name = variable.name
+        guards = [g for g in self.setting.discipline.elements if g.variable == name]
+
+        def value(*index: Any) -> Value:
+            owned = self._owned_before(variable, index)
+            if is_true(owned):
+                known: Value = mine(*index)
+                return known
+            if name not in self._rest:
+                self._rest[name] = self.setting.anything(name, f"world.{name}")
+                self._well_formed(variable)
+            rest = self._rest[name](*index)
+            if not guards:
+                return choose_value(owned, mine(*index), rest)
+            kept = mine(*index)
+
+            def leaf(a: Function, b: Function) -> Function:
+                return Function(
+                    lambda *e: choose_function(
+                        any_of([owned, *(self._named(g, e, self._before) for g in guards)]), a, b
+                    )(*e)
+                )
+
+            match kept, rest:
+                case Set(a), Set(b):
+                    return Set(leaf(a, b))
+                case List(), List():
+                    once = leaf(kept.once, rest.once)
+                    element = self.theory.variables("e", inner(variable.type))
+                    filled = z3.Exists(list(element), once(*element))
+                    return List(once, leaf(kept.twice, rest.twice), filled)
+            raise AssertionError("only collections have element guards")
+
+        return Function(value)
+
+    def _well_formed(self, variable: Variable) -> None:
+        index = tuple(
+            z3.Const(self.theory.unique("i"), leaf)
+            for leaf in self.setting.index_leaves(variable.name)
+        )
+        value = self._rest[variable.name](*index)
+        for formula in self.theory.is_well_formed(value, variable.type):
+            self.facts.append(z3.ForAll(list(index), formula) if index else formula)
+
+    def _named(self, guard: ElementGuard, element: Terms, state: ThreadState) -> Any:
+        at = tuple(element[p] for p in guard.positions)
+        held = any_of([state.exclusive[guard.lock](*at), state.shared[guard.lock](*at)])
+        return all_of([guard.literal, held])
+
+    def _owned_before(self, variable: Variable, index: Terms) -> Any:
+        return owned(self.setting, self._before, variable, index)
+
+    # As the evaluator sees it
+
+    def read(self, variable: str, indices: Terms) -> Value:
+        value: Value = self.heap[variable](*indices)
+        return value
+
+    def may_read(self, variable: str, indices: Terms) -> Any:
+        declared = self.setting.variables[variable]
+        if declared.guard is None:
+            return TRUE
+        return owned(self.setting, self, declared, indices)
+
+    def may_write(self, variable: str, indices: Terms) -> Any:
+        return writable(self.setting, self, self.setting.variables[variable], indices)
+
+    def local(self, slot: int, type_: Type) -> Value:
+        if slot not in self.locals:
+            # Never read before it is set; a declaration without a value sets it.
+            self.locals[slot] = self.anything_local(slot, type_)
+        return self.locals[slot]
+
+    def anything_local(self, slot: int, type_: Type) -> Value:
+        name = f"{self.setting.family.locals[slot].name}"
+        match type_:
+            case SnapshotType(counter=counter):
+                return self.no_snapshot(counter)
+            case LockSet():
+                raise AssertionError("set by Begin")
+        return self.theory.anything(name, type_)
+
+    def self_element(self, type_: Type) -> Value:
+        return self.theory.shape(type_, list(self.setting.itself))
+
+    def parameter(self, name: str, type_: Type) -> Value:
+        return self.setting.parameters[name]
+
+    def allows(self, operation: str) -> bool:
+        return self.setting.only is None or operation in self.setting.only
+
+    def held(self, lock: str, indices: Terms) -> Any:
+        return any_of([self.exclusive[lock](*indices), self.shared[lock](*indices)])
+
+    def others(self, lock: str, how: str) -> Function:
+        """Whether another thread holds the lock ("exclusive", "shared"), or who ("owner")."""
+        if (lock, how) not in self._others:
+            self._meet_others(lock)
+        return self._others[lock, how]
+
+    def _meet_others(self, lock: str) -> None:
+        setting = self.setting
+        leaves = setting.lock_leaves(lock)
+        exclusive = self.theory.unknown(f"others.{lock}", (), leaves, z3.BoolSort())
+        never = Function(lambda *_: FALSE)
+        rw = setting.kinds[lock] is LockKind.RW
+        shared = (
+            self.theory.unknown(f"others.shared.{lock}", (), leaves, z3.BoolSort()) if rw else never
+        )
+        self._others[lock, "exclusive"], self._others[lock, "shared"] = exclusive, shared
+        index = tuple(z3.Const(self.theory.unique("l"), leaf) for leaf in leaves)
+        before = self._before
+        mine = any_of([before.exclusive[lock](*index), before.shared[lock](*index)])
+        formula = all_of(
+            [
+                implies(exclusive(*index), negation(any_of([mine, shared(*index)]))),
+                implies(shared(*index), negation(before.exclusive[lock](*index))),
+            ]
+        )
+        if setting.family.sort is not None:
+            owners = [
+                self.theory.unknown(f"owner.{lock}", (), leaves, leaf)
+                for leaf in self.theory.leaves(setting.family.sort)
+            ]
+            self._others[lock, "owner"] = Function(lambda *i: tuple(o(*i) for o in owners))
+            other = negation(equal_terms(self._others[lock, "owner"](*index), setting.itself))
+            formula = all_of([formula, implies(exclusive(*index), other)])
+        self.facts.append(z3.ForAll(list(index), formula) if index else formula)
+
+    def taken(self, lock: str, indices: Terms) -> Any:
+        """Whether another thread holds the lock."""
+        return any_of([self.others(lock, how)(*indices) for how in ("exclusive", "shared")])
+
+    def free(self, lock: str, indices: Terms) -> Any:
+        return negation(any_of([self.held(lock, indices), self.taken(lock, indices)]))
+
+    def holder(self, lock: str, indices: Terms, type_: Type) -> Value:
+        assert isinstance(type_, Optional)
+        mine = self.exclusive[lock](*indices)
+        others = self.others(lock, "exclusive")(*indices)
+        owner = self.theory.shape(inner(type_), list(self.others(lock, "owner")(*indices)))
+        return Maybe(
+            any_of([mine, others]), choose_value(mine, self.self_element(inner(type_)), owner)
+        )
+
+    def snapshot(self, counter: str, indices: Terms) -> Snapshot:
+        saved = {name: self.heap[name] for name in self.setting.discipline.versions[counter]}
+        return Snapshot(TRUE, indices, saved)
+
+    def no_snapshot(self, counter: str) -> Snapshot:
+        none = self.snapshot(counter, ())
+        binders = self.setting.variables[counter].binders
+        at = tuple(t for b in binders for t in self.theory.variables("none", b.type))
+        return replace(none, taken=FALSE, element=at)
+
+    def unchanged(self, counter: str, indices: Terms, snapshot: Snapshot) -> Any:
+        return all_of(
+            [
+                same_value(
+                    self.theory,
+                    self.heap[name](*indices),
+                    then(*indices),
+                    self.setting.variables[name].type,
+                )
+                for name, then in snapshot.saved.items()
+            ]
+        )
+
+
+def same_value(theory: Theory, a: Value, b: Value, type_: Type) -> Any:
+    """That two values are the same, as far as they are known."""
+    match a, b:
+        case Set(x), Set(y):
+            e = theory.variables("e", inner(type_))
+            return z3.ForAll(list(e), x(*e) == y(*e))
+        case List(), List():
+            e = theory.variables(
+                "e", inner(inner(type_)) if isinstance(inner(type_), SetOf) else inner(type_)
+            )
+            return z3.And(
+                z3.ForAll(list(e), a.once(*e) == b.once(*e)),
+                z3.ForAll(list(e), a.twice(*e) == b.twice(*e)),
+                a.filled == b.filled,
+            )
+        case Maybe(some_a, x), Maybe(some_b, y):
+            return all_of(
+                [some_a == some_b, implies(some_a, same_value(theory, x, y, inner(type_)))]
+            )
+        case (Opaque() | Snapshot(), _) | (_, Opaque()):
+            return TRUE
+    return equal_terms(terms(a), terms(b))
+
+
+def owned(setting: Setting, state: ThreadState | World, variable: Variable, index: Terms) -> Any:
+    """Whether nobody but the thread changes the element."""
+    if variable.guard is None:
+        position = setting.discipline.own_index.get(variable.name)
+        if position is None:
+            return FALSE
+        start = sum(len(setting.theory.leaves(b.type)) for b in variable.binders[:position])
+        mine = index[start : start + len(setting.itself)]
+        return equal_terms(mine, setting.itself)
+    return any_of(
+        [_guards(setting, state, (variable, g), index, every=False) for g in variable.guard.locks]
+    )
+
+
+def writable(setting: Setting, state: ThreadState | World, variable: Variable, index: Terms) -> Any:
+    """Whether the thread holds all locks that guard the element, exclusively."""
+    if variable.guard is None:
+        return TRUE
+    return all_of(
+        [_guards(setting, state, (variable, g), index, every=True) for g in variable.guard.locks]
+    )
+
+
+def _guards(
+    setting: Setting,
+    state: ThreadState | World,
+    guarded: tuple[Variable, GuardLock],
+    index: Terms,
+    *,
+    every: bool,
+) -> Any:
+    """Whether the locks of one guard are held: all of them, exclusively, or one in any way."""
+    variable, guard = guarded
+    exclusive, shared = state.exclusive, state.shared
+    pure = Evaluator(setting.theory, Nothing(setting), Notes(), guarded=False)
+    leaves = list(index)
+    for binder in variable.binders:
+        pure.bound[binder.number] = setting.theory.shape(binder.type, leaves)
+
+    def held() -> Any:
+        at = pure.lock_indices(guard.lock)
+        ways = [exclusive[guard.lock.lock](*at)]
+        if not every:
+            ways.append(shared[guard.lock.lock](*at))
+        return any_of(ways)
+
+    try:
+        if guard.binder is None:
+            return held()
+        x = setting.theory.variables("g", guard.binder.type)
+        pure.bound[guard.binder.number] = setting.theory.shape(guard.binder.type, list(x))
+        where = TRUE if guard.where is None else pure.truth(guard.where)
+        if every:
+            return z3.ForAll(list(x), implies(where, held()))
+        return z3.Exists(list(x), all_of([where, held()]))
+    except OutsideFragment:
+        return FALSE
+
+
+class Nothing:
+    """For guards and initial values, which depend on nothing but indices and parameters."""
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+
+    def parameter(self, name: str, type_: Type) -> Value:
+        return self._setting.parameters[name]
+
+    def __getattr__(self, name: str) -> Any:
+        raise OutsideFragment("a guard that depends on the state")

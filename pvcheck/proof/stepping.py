@@ -1,0 +1,152 @@
+"""A step being taken: where it has come to, what has to be shown, values and faults on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pvcheck.model.code import (
+    Code,
+)
+from pvcheck.model.expr import Expr, LockRef, Read
+from pvcheck.model.model import Fault, LockOrder
+from pvcheck.model.types import Int, Optional, Type
+from pvcheck.model.walk import nodes
+from pvcheck.proof.evaluation import Notes, fit
+from pvcheck.proof.expressions import Evaluator
+from pvcheck.proof.state import Setting, World
+from pvcheck.proof.values import (
+    Maybe,
+    OutsideFragment,
+    Value,
+    negation,
+    terms,
+)
+from pvcheck.proof.z3_terms import FALSE, is_true
+from pvcheck.source import Span
+
+ALL_FAULTS = (Fault.RACE, Fault.BOUNDS, Fault.NONE_ACCESS, Fault.EMPTY_LIST)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What must hold in every state in which ``given`` holds."""
+
+    property: str
+    given: tuple[Any, ...]
+    goal: Any
+    span: Span
+    what: str
+
+
+@dataclass(frozen=True)
+class End:
+    """One way through a step."""
+
+    target: int
+    given: tuple[Any, ...]
+    """The conditions of this way."""
+    world: World
+    """After it."""
+
+
+@dataclass
+class Step:
+    """All that a step can do."""
+
+    world: World
+    """That it meets."""
+    ends: list[End] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
+    waits: LockRef | None = None
+    """The lock it begins with waiting for."""
+    awaits: Any = None
+    """The condition it begins with waiting for."""
+    acquires: set[str] = field(default_factory=set)
+    """Classes of which a lock is taken."""
+    written: set[str] = field(default_factory=set)
+    """Shared variables."""
+    locks: set[str] = field(default_factory=set)
+    """Classes of which a lock was taken or given back."""
+
+    @property
+    def facts(self) -> list[Any]:
+        return [*self.world.facts, *self.notes.facts]
+
+
+@dataclass
+class Way:
+    """Where one way through the step has come to."""
+
+    world: World
+    given: tuple[Any, ...] = ()
+
+    def copy(self) -> Way:
+        return Way(self.world.copy(), self.given)
+
+
+Then = Callable[[Way], None]
+
+
+class Stepping:
+    """One step being taken."""
+
+    def __init__(self, setting: Setting, order: LockOrder, step: Step) -> None:
+        self._setting = setting
+        self._theory = setting.theory
+        self._order = order
+        self._step = step
+
+    def run(self, code: Code, way: Way, then: Then) -> None:
+        """Go on with the code, and then with what comes after it."""
+        raise NotImplementedError
+
+    def _evaluator(self, way: Way) -> Evaluator:
+        notes = Notes(facts=self._step.notes.facts)
+        return Evaluator(self._theory, way.world, notes, guarded=True)
+
+    def _settle(self, evaluator: Evaluator, way: Way, span: Span) -> None:
+        """Claim that what was evaluated has no fault, and go on from there without."""
+        for kind, when in evaluator.notes.faults:
+            self._claim(str(kind), way, negation(when), span, f"no {kind}")
+        good = [negation(when) for _, when in evaluator.notes.faults]
+        way.given = (*way.given, *(g for g in good if not is_true(g)))
+        evaluator.notes.faults.clear()
+
+    def _claim(self, property_: str, way: Way, goal: Any, span: Span, what: str) -> None:
+        self._step.claims.append(Claim(property_, way.given, goal, span, what))
+
+    def _unknown(self, type_: Type) -> Value:
+        return self._theory.anything("outside", type_)
+
+    def _value(self, way: Way, expr: Expr, span: Span, wanted: Type | None = None) -> Value:
+        evaluator = self._evaluator(way)
+        try:
+            value = evaluator.value(expr)
+        except OutsideFragment as outside:
+            self._outside(way, expr, span, outside.what)
+            return self._unknown(wanted or expr.type)
+        self._settle(evaluator, way, span)
+        return value if wanted is None else self._stored(way, value, expr.type, wanted, span)
+
+    def _stored(self, way: Way, value: Value, type_: Type, wanted: Type, span: Span) -> Value:
+        if isinstance(value, Maybe) and not isinstance(wanted, Optional):
+            self._claim(Fault.NONE_ACCESS, way, value.some, span, "no none-access")
+            way.given = (*way.given, value.some)
+        value = fit(value, type_, wanted)
+        if isinstance(wanted, Int):
+            inside = self._evaluator(way).in_range(value, wanted)
+            self._claim(Fault.BOUNDS, way, inside, span, "the number is in range")
+            way.given = (*way.given, inside)
+        return value
+
+    def _outside(self, way: Way, part: Any, span: Span, what: str) -> None:
+        """Nothing is known of what happens here: no fault can be excluded."""
+        reads = any(isinstance(n, Read) for n in nodes(part))
+        for kind in ALL_FAULTS if reads else ALL_FAULTS[1:]:
+            self._claim(kind, way, FALSE, span, f"{what} is outside the fragment")
+
+    def _truth(self, way: Way, expr: Expr, span: Span) -> Any:
+        return terms(self._value(way, expr, span))[0]

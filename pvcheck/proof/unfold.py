@@ -1,0 +1,420 @@
+"""What a thread knows at each of its locations, as formulas about all ways to come there.
+
+Each location has a truth value ``here``: a thread that has come to it makes it true, and ``facts`` hold.
+Where ways meet, values are chosen by the way that was taken. At the head of a loop, what the loop changes
+is unknown, but for the *candidates*: facts that are assumed as long as nothing shows that a way to the head
+does not bring them along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import z3
+
+from pvcheck.model.model import DEADLOCK, FINISHED, Location, LockOrder, ThreadFamily
+from pvcheck.model.types import LockSet, Type
+from pvcheck.model.types import Snapshot as SnapshotType
+from pvcheck.proof.execute import Executor
+from pvcheck.proof.flow import Changes, Flow, flow
+from pvcheck.proof.state import Setting, ThreadState, World, flat
+from pvcheck.proof.stepping import Claim, Step
+from pvcheck.proof.templates import Entry, Template, meetings, templates
+from pvcheck.proof.values import (
+    Function,
+    Locks,
+    OutsideFragment,
+    Snapshot,
+    Value,
+    all_of,
+    any_of,
+    choose_shared,
+    choose_value,
+    equal_terms,
+    negation,
+    terms,
+)
+from pvcheck.proof.z3_terms import FALSE, for_all, is_false, is_true
+from pvcheck.source import Span
+
+
+@dataclass
+class Candidate:
+    """A fact at the head of a loop, perhaps."""
+
+    head: int
+    name: str
+    literal: Any
+    """True as long as it is assumed."""
+
+
+@dataclass
+class Check:
+    """That a candidate holds where a step comes to the head."""
+
+    candidate: Candidate
+    given: tuple[Any, ...]
+    goal: Any
+
+
+@dataclass
+class Node:
+    """A location, and the step from it."""
+
+    location: Location
+    here: Any
+    before: tuple[int, ...]
+    """The locations from which a step leads here, those before it in the order."""
+    facts: list[Any] = field(default_factory=list)
+    step: Step | None = None
+    state: ThreadState | None = None
+    checks: list[Check] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
+    sums_up: bool = False
+    """Whether candidates say here what is known from before."""
+
+
+@dataclass(frozen=True)
+class _Edge:
+    source: int
+    taken: Any
+    """Whether a thread comes this way."""
+    state: ThreadState
+
+
+@dataclass
+class Unfolding:
+    """All locations of one thread family."""
+
+    setting: Setting
+    flow: Flow
+    nodes: dict[int, Node]
+    candidates: list[Candidate]
+    start: Node
+
+
+def unfold(setting: Setting, order: LockOrder) -> Unfolding:
+    return _Unfolder(setting, order).unfolding()
+
+
+class _Unfolder:
+    def __init__(self, setting: Setting, order: LockOrder) -> None:
+        self._setting = setting
+        self._theory = setting.theory
+        self._family = setting.family
+        self._flow = flow(setting.family)
+        self._position = {location: n for n, location in enumerate(self._flow.order)}
+        self._executor = Executor(setting, order)
+        self._edges: dict[int, list[_Edge]] = {}
+        self._templates: dict[int, list[tuple[Candidate, Template]]] = {}
+        self._nodes: dict[int, Node] = {}
+        self._candidates: list[Candidate] = []
+
+    def unfolding(self) -> Unfolding:
+        start = Node(_start_location(self._family), z3.Bool(self._theory.unique("start")), ())
+        start.facts.append(start.here)
+        start.state = initial_state(self._setting)
+        self._nodes[-1] = start
+        self._take(start, -1, self._family.start)
+        for number in self._flow.order:
+            location = self._family.locations[number]
+            if number not in self._edges:
+                # Only under parameters that are not chosen.
+                continue
+            node = self._arrive(location)
+            self._nodes[number] = node
+            self._take(node, number, location.code)
+        return Unfolding(self._setting, self._flow, self._nodes, self._candidates, start)
+
+    # Steps
+
+    def _take(self, node: Node, number: int, code: Any) -> None:
+        assert node.state is not None
+        step = node.step = self._executor.step(node.state, code)
+        for end in step.ends:
+            if end.target == FINISHED:
+                node.claims += self._nothing_held(end.given, end.world, node.location.span)
+                continue
+            live = self._family.locations[end.target].live
+            state = self._complete(end.world, live, step.acquires)
+            if number >= 0 and self._position[end.target] <= self._position[number]:
+                self._check(node, end.target, end.given, state)
+                continue
+            taken = z3.Bool(self._theory.unique(f"from{number}to{end.target}"))
+            node.facts.append(z3.Implies(taken, all_of([node.here, *end.given])))
+            self._edges.setdefault(end.target, []).append(_Edge(number, taken, state))
+        node.claims += step.claims
+
+    def _complete(self, world: World, live: Sequence[int], gained: Collection[str]) -> ThreadState:
+        for slot in live:
+            if slot not in world.locals:
+                world.local(slot, self._family.locals[slot].type)
+        return world.state(live, gained)
+
+    def _nothing_held(self, given: tuple[Any, ...], world: World, span: Span) -> list[Claim]:
+        claims = []
+        for declared in self._theory.model.locks:
+            x = tuple(t for type_ in declared.indices for t in self._theory.variables("h", type_))
+            goal = negation(world.held(declared.name, x))
+            goal = goal if not x or is_true(goal) else z3.ForAll(list(x), goal)
+            if not is_true(goal):
+                claims.append(Claim(DEADLOCK, given, goal, span, "ends without locks"))
+        return claims
+
+    # Ways that meet
+
+    def _arrive(self, location: Location) -> Node:
+        edges = self._edges.pop(location.number, [])
+        here = z3.Bool(self._theory.unique(f"at{location.number}"))
+        before = tuple(dict.fromkeys(e.source for e in edges))
+        node = Node(location, here, before)
+        node.facts.append(z3.Implies(here, any_of([e.taken for e in edges])))
+        node.state = self._merge(location, edges, node)
+        changes = self._flow.heads.get(location.number)
+        if changes is not None:
+            return self._enter_loop(location, changes, node)
+        if len(edges) > 1:
+            self._sum_up(location, edges, node)
+        return node
+
+    def _sum_up(self, location: Location, edges: Sequence[_Edge], node: Node) -> None:
+        """Candidates where ways meet that hold different locks: what they have in common."""
+        assert node.state is not None
+        first = edges[0].state
+        differ = {
+            name
+            for name in first.exclusive
+            if any(e.state.exclusive[name] is not first.exclusive[name] for e in edges)
+        }
+        changed = frozenset(
+            slot for slot in location.live if node.state.locals[slot] is not first.locals[slot]
+        )
+        changes = Changes(changed, frozenset(), frozenset(differ), frozenset())
+        for template in meetings(Entry(self._setting, location, changes, node.state)):
+            candidate = self._candidate(template, node, node.state)
+            if candidate is None:
+                continue
+            for edge in edges:
+                self._check_one(
+                    self._nodes[edge.source], candidate, template, (edge.taken,), edge.state
+                )
+
+    def _candidate(self, template: Template, node: Node, state: ThreadState) -> Candidate | None:
+        formula = template.formula(state)
+        if is_true(z3.simplify(formula)):
+            return None
+        number = node.location.number
+        literal = z3.Bool(self._theory.unique(f"candidate{number}.{template.name}"))
+        candidate = Candidate(number, template.name, literal)
+        self._candidates.append(candidate)
+        node.facts.append(z3.Implies(z3.And(node.here, literal), formula))
+        node.sums_up = True
+        return candidate
+
+    def _merge(self, location: Location, edges: Sequence[_Edge], node: Node) -> ThreadState:
+        first = edges[0].state
+        if len(edges) == 1:
+            return first
+        merged: dict[int, Value] = {}
+        for slot in location.live:
+            merged[slot] = self._meet(slot, [(e.taken, e.state.locals[slot]) for e in edges], node)
+        heap = {}
+        for name in first.heap:
+            met = _meet_functions([(e.taken, e.state.heap[name]) for e in edges], choose_shared)
+            same = all(e.state.heap[name] is first.heap[name] for e in edges)
+            variable = self._setting.variables[name]
+            heap[name] = met if same else flat(self._theory, variable, met)
+        exclusive = {
+            name: self._meet_locks(name, [(e.taken, e.state.exclusive[name]) for e in edges], node)
+            for name in first.exclusive
+        }
+        shared = {
+            name: _meet_functions([(e.taken, e.state.shared[name]) for e in edges])
+            for name in first.shared
+        }
+        return ThreadState(merged, heap, exclusive, shared)
+
+    def _meet_locks(self, name: str, ways: list[tuple[Any, Function]], node: Node) -> Function:
+        first = ways[0][1]
+        if all(function is first for _, function in ways):
+            return first
+        leaves = self._setting.lock_leaves(name)
+        met = self._theory.unknown(f"held.{name}", (), leaves, z3.BoolSort())
+        x = tuple(z3.Const(self._theory.unique("l"), leaf) for leaf in leaves)
+        for taken, function in ways:
+            node.facts.append(z3.Implies(taken, for_all(x, met(*x) == function(*x), met(*x))))
+        return met
+
+    def _meet(self, slot: int, ways: list[tuple[Any, Value]], node: Node) -> Value:
+        """The value of a local where ways meet: a name for it, if it is not the same on all."""
+        first = ways[0][1]
+        if all(_same(first, value) for _, value in ways[1:]):
+            return first
+        try:
+            each = [(taken, terms(value)) for taken, value in ways]
+        except OutsideFragment:
+            value = ways[-1][1]
+            for taken, other in reversed(ways[:-1]):
+                value = choose_value(taken, other, value)
+            return value
+        type_ = self._family.locals[slot].type
+        named = self._theory.anything(self._family.locals[slot].name, type_)
+        for taken, leaves in each:
+            node.facts.append(z3.Implies(taken, equal_terms(terms(named), leaves)))
+        return named
+
+    # Loops
+
+    def _enter_loop(self, location: Location, changes: Changes, arrived: Node) -> Node:
+        """The head of a loop, once all ways into it have met."""
+        entry = arrived.state
+        assert entry is not None
+        number = -2 - location.number
+        self._nodes[number] = arrived
+        node = Node(location, z3.Bool(self._theory.unique(f"round{location.number}")), (number,))
+        # Whoever is in the loop has entered it.
+        node.facts.append(z3.Implies(node.here, arrived.here))
+        locals_: dict[int, Value] = {}
+        for slot in location.live:
+            type_ = self._family.locals[slot].type
+            known = entry.locals[slot]
+            locals_[slot] = known
+            if slot in changes.slots:
+                locals_[slot] = self._any_local(slot, type_, known)
+                node.facts += self._theory.is_well_formed(locals_[slot], type_)
+        exclusive = dict(entry.exclusive)
+        shared = dict(entry.shared)
+        for name in changes.locks:
+            leaves = self._setting.lock_leaves(name)
+            exclusive[name] = self._theory.unknown(f"held.{name}", (), leaves, z3.BoolSort())
+            if any(not is_false(f) for f in _sample(self._theory, entry.shared[name], leaves)):
+                shared[name] = self._theory.unknown(f"shared.{name}", (), leaves, z3.BoolSort())
+        heap = dict(entry.heap)
+        for variable in self._setting.variables.values():
+            if variable.counter:
+                continue
+            touched = self._setting.protecting[variable.name] & changes.locks
+            if variable.name in changes.written:
+                heap[variable.name] = self._setting.anything(variable.name, f"loop.{variable.name}")
+            elif touched:
+                heap[variable.name] = self._kept(variable.name, entry, exclusive, shared, changes)
+        state = ThreadState(locals_, heap, exclusive, shared)
+        found, facts = templates(Entry(self._setting, location, changes, entry))
+        arrived.facts += facts
+        pairs = []
+        for template in found:
+            candidate = self._candidate(template, node, state)
+            if candidate is not None:
+                pairs.append((candidate, template))
+        self._templates[location.number] = pairs
+        self._check(arrived, location.number, (), entry)
+        node.state = state
+        return node
+
+    def _kept(
+        self,
+        name: str,
+        entry: ThreadState,
+        exclusive: Mapping[str, Function],
+        shared: Mapping[str, Function],
+        changes: Changes,
+    ) -> Function:
+        """A variable that the loop does not write, but whose locks come and go in it: what other
+        locks guard stays."""
+        untouched = ThreadState(
+            {},
+            {},
+            {n: f for n, f in entry.exclusive.items() if n not in changes.locks},
+            {n: f for n, f in entry.shared.items() if n not in changes.locks},
+        )
+        never = Function(lambda *_: FALSE)
+        held = ThreadState(
+            {},
+            entry.heap,
+            {n: untouched.exclusive.get(n, never) for n in entry.exclusive},
+            {n: untouched.shared.get(n, never) for n in entry.shared},
+        )
+        return World(self._setting, held).heap[name]
+
+    def _any_local(self, slot: int, type_: Type, entry: Value) -> Value:
+        name = self._family.locals[slot].name
+        match type_, entry:
+            case SnapshotType(counter=counter), Snapshot():
+                binders = self._setting.variables[counter].binders
+                at = tuple(t for b in binders for t in self._theory.variables(name, b.type))
+                saved = {n: self._setting.anything(n, f"loop.{n}") for n in entry.saved}
+                return Snapshot(self._theory.unknown(name, (), (), z3.BoolSort())(), at, saved)
+            case LockSet(), Locks():
+                return Locks(
+                    {n: self._any_locks(n) for n in entry.exclusive},
+                    {n: self._any_locks(n) for n in entry.shared},
+                )
+        return self._theory.anything(name, type_)
+
+    def _any_locks(self, name: str) -> Function:
+        return self._theory.unknown(
+            f"held.{name}", (), self._setting.lock_leaves(name), z3.BoolSort()
+        )
+
+    def _check(self, node: Node, head: int, given: tuple[Any, ...], state: ThreadState) -> None:
+        for candidate, template in self._templates[head]:
+            self._check_one(node, candidate, template, given, state)
+
+    def _check_one(
+        self,
+        node: Node,
+        candidate: Candidate,
+        template: Template,
+        given: tuple[Any, ...],
+        state: ThreadState,
+    ) -> None:
+        goal = template.formula(state)
+        if not is_true(z3.simplify(goal)):
+            node.checks.append(Check(candidate, given, goal))
+
+
+def initial_state(setting: Setting) -> ThreadState:
+    """Of a thread that has not begun: it holds nothing, and owns what only it ever changes."""
+    never = Function(lambda *_: FALSE)
+    names = [c.name for c in setting.theory.model.locks]
+    heap = {
+        name: setting.anything(name, f"initial.{name}")
+        for name, v in setting.variables.items()
+        if not v.counter
+    }
+    from pvcheck.proof.initial import initial_heap  # noqa: PLC0415
+
+    known = initial_heap(setting)
+    for name in setting.discipline.own_index:
+        heap[name] = known[name]
+    return ThreadState({}, heap, dict.fromkeys(names, never), dict.fromkeys(names, never))
+
+
+def _start_location(family: ThreadFamily) -> Location:
+    return Location(-1, (), family.start, family.span, "start", family.name, None)
+
+
+def _meet_functions(ways: list[tuple[Any, Function]], how: Any = None) -> Function:
+    from pvcheck.proof.values import choose_function  # noqa: PLC0415
+
+    how = how or choose_function
+    result = ways[-1][1]
+    for taken, function in reversed(ways[:-1]):
+        result = how(taken, function, result)
+    return result
+
+
+def _same(a: Value, b: Value) -> bool:
+    if a is b:
+        return True
+    try:
+        left, right = terms(a), terms(b)
+    except OutsideFragment:
+        return False
+    return all(x.eq(y) for x, y in zip(left, right, strict=True))
+
+
+def _sample(theory: Any, function: Function, leaves: tuple[Any, ...]) -> Iterable[Any]:
+    return [function(*(z3.Const(theory.unique("s"), leaf) for leaf in leaves))]

@@ -1,0 +1,148 @@
+"""A proof of a whole specification: its parts side by side, and what they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+from pvcheck.engines.base import Progress
+from pvcheck.model.code import Await
+from pvcheck.model.model import DEADLOCK, LOCK_ORDER, Model
+from pvcheck.model.types import Bool
+from pvcheck.model.walk import nodes
+from pvcheck.parallel import processes, side_by_side
+from pvcheck.proof.prove import (
+    LOCK_PROPERTIES,
+    Assumed,
+    Part,
+    PartResult,
+    open_parameters,
+    parts,
+    prove_part,
+    shared,
+)
+from pvcheck.proof.theory import Theory
+from pvcheck.report.proof import Open, ProofReport, Property
+
+PROPERTIES = LOCK_PROPERTIES
+"""What can be proved for all sizes."""
+
+
+def proved(
+    model: Model, operations: Sequence[str], fixed: Mapping[str, bool], workers: int
+) -> tuple[PartResult, ...]:
+    """All parts, made again until none loses what another one assumes.
+
+    Args:
+        operations: only these; none: all.
+        fixed: values of truth parameters; a proof is for all values of the others that an instance sets.
+
+    Raises:
+        KeyboardInterrupt: the user wants no more.
+    """
+    chosen = [p for p in parts(model) if not operations or p.operation in operations]
+    assumed = Assumed()
+    while True:
+        results = _side_by_side(model, chosen, assumed, fixed, workers)
+        lost = shared(model, results) | assumed.lost
+        if lost == assumed.lost:
+            return results
+        assumed = Assumed(lost)
+
+
+def _side_by_side(
+    model: Model, chosen: Sequence[Part], assumed: Assumed, fixed: Mapping[str, bool], workers: int
+) -> tuple[PartResult, ...]:
+    def task(part: Part) -> Callable[[Progress], PartResult]:
+        return lambda _: prove_part(model, part, assumed, fixed)
+
+    def shown(_: int) -> AbstractContextManager[Progress]:
+        return nullcontext(_Unseen())
+
+    at_once = processes(len(chosen), workers)
+    results = tuple(side_by_side([task(part) for part in chosen], at_once, shown))
+    if len(results) < len(chosen):
+        raise KeyboardInterrupt
+    return results
+
+
+class _Unseen:
+    """A proof has no depth and no states to show."""
+
+    def update(self, **_: int) -> None:
+        pass
+
+
+def report(
+    model: Model,
+    results: Sequence[PartResult],
+    *,
+    mutant: str | None,
+    properties: Sequence[str],
+    only_parts: bool,
+    fixed: Mapping[str, bool],
+    seconds: float,
+) -> ProofReport:
+    """``only_parts``: other parts were left out, so nothing is proved."""
+    everything = {name: _property(model, results, name) for name in PROPERTIES}
+    if everything[LOCK_ORDER].open:
+        # The theorem needs both.
+        everything[DEADLOCK] = _but(everything[DEADLOCK], "lock-order is not proved")
+    if only_parts:
+        everything = {n: _but(p, "other operations were left out") for n, p in everything.items()}
+    is_open = open_parameters(model)
+    values = {
+        p.name: bool(getattr(p.default, "value", False))
+        for p in model.parameters
+        if isinstance(p.type, Bool) and p.name not in is_open
+    }
+    reached = frozenset().union(*(r.reached for r in results))
+    unreached = frozenset().union(*(r.unreached for r in results)) - reached
+    where = sorted(map(model.where, unreached))
+    return ProofReport(
+        model.name,
+        mutant,
+        len(results),
+        seconds,
+        tuple(everything[name] for name in PROPERTIES if name in properties),
+        tuple(_axioms(model, properties)),
+        tuple(sorted({**values, **fixed}.items())),
+        tuple(where),
+    )
+
+
+def _property(model: Model, results: Sequence[PartResult], name: str) -> Property:
+    open_ = tuple(
+        Open(model.where(f.span), f.what, f.operation)
+        for r in results
+        for f in r.failed
+        if f.property == name
+    )
+    return Property(name, sum(r.proved.get(name, 0) for r in results), open_)
+
+
+def _but(property_: Property, remark: str) -> Property:
+    return Property(property_.name, property_.obligations, property_.open, remark)
+
+
+def _axioms(model: Model, properties: Sequence[str]) -> list[tuple[str, str]]:
+    found = [(axiom.name, axiom.reason) for axiom in Theory(model).axioms]
+    found.append(("sorts", "every sort has an element, and finitely many"))
+    awaits = sorted(
+        {
+            model.where(n.span)
+            for family in model.threads
+            for location in family.locations
+            for n in nodes(location.code)
+            if isinstance(n, Await)
+        }
+    )
+    if awaits and DEADLOCK in properties:
+        found.append(
+            (
+                "awaits",
+                "deadlock is about locks: whenever a thread waits for a lock, some thread can go on. "
+                f"That not all wait for a condition (await at {', '.join(awaits)}) is not shown",
+            )
+        )
+    return found
