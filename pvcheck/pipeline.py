@@ -19,6 +19,7 @@ from pvcheck.model.trace import Trace
 from pvcheck.model.verdict import Inconclusive, Verdict, Violated
 from pvcheck.reduce.lock_facts import situations
 from pvcheck.reduce.reduction import reduction as reduction_of
+from pvcheck.report.comparison import Compared
 from pvcheck.report.outcome import Run, outcomes, stop_early
 from pvcheck.selection import Job, properties_of
 
@@ -144,6 +145,30 @@ def simulate(
         counted="step",
     )
     return run_, made, seed
+
+
+def compared(job: Job, limits: Limits, progress: Progress) -> Compared:
+    """The verdicts of the interpreter, progress excepted, and a census of all states.
+
+    Raises:
+        InternalError: a counterexample is none.
+    """
+    from pvcheck.engines.census import census  # noqa: PLC0415 - most commands take none
+
+    properties = tuple(p for p in job.properties if p in job.instance.model.safety)
+    result, counted = census(job.instance, properties, limits, progress)
+    verdicts = _confirmed(job, job.instance.semantics, result.verdicts)
+    result = replace(result, verdicts=verdicts)
+    run_ = Run(
+        specification=str(job.specification),
+        mutant=job.mutant,
+        instance=job.instance,
+        engine="explicit",
+        result=result,
+        outcomes=outcomes(result, job.expectation),
+        cycles=_cycles(result) if LOCK_ORDER in properties else None,
+    )
+    return Compared(run_, counted)
 
 
 def export(job: Job, language: str) -> str:

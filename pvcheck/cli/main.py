@@ -16,7 +16,10 @@ from pvcheck.cli.signals import Interruption
 from pvcheck.garbage import collect_seldom
 from pvcheck.report.columns import printable
 
-_COMMANDS = ("verify", "prove", "check", "mutate", "simulate", "trace", "export", "explain")
+_COMMANDS = (
+    *("verify", "prove", "check", "mutate", "compare"),
+    *("simulate", "trace", "export", "explain"),
+)
 """Modules of this package."""
 
 _STATUSES = """\

@@ -65,27 +65,39 @@ class ExplicitEngine:
         search = Search(instance.semantics, properties, reduction)
         run = Explored()
         with no_collection():
-            try:
-                explore(search, run, meter, limits.depth, stop_when_violated)
-            except KeyboardInterrupt:
-                run.interrupted, run.reason = True, "interrupted"
-            except MemoryError:
-                search.forget()
-                run.reason = "out of memory"
-        return Result(
-            verdicts=_verdicts(search, run, properties),
-            statistics=Statistics(
-                states=len(search.parents),
-                transitions=search.transitions,
-                depth=run.depth,
-                seconds=meter.seconds,
-                reductions=reduction.names,
-            ),
-            coverage=_coverage(search),
-            lock_edges=_lock_edges(search),
-            interrupted=run.interrupted,
-            fault=None if search.fault is None else search.fault.kind,
-        )
+            explore_within(search, run, meter, limits.depth, stop_when_violated)
+        return result_of(search, run, properties, meter.seconds)
+
+
+def explore_within(
+    search: Search, run: Explored, meter: Meter, limit: int | None, stop: Collection[str]
+) -> None:
+    """As ``explore``; also what interrupts it is in ``run``."""
+    try:
+        explore(search, run, meter, limit, stop)
+    except KeyboardInterrupt:
+        run.interrupted, run.reason = True, "interrupted"
+    except MemoryError:
+        search.forget()
+        run.reason = "out of memory"
+
+
+def result_of(search: Search, run: Explored, properties: Collection[str], seconds: float) -> Result:
+    """What the search has established."""
+    return Result(
+        verdicts=_verdicts(search, run, properties),
+        statistics=Statistics(
+            states=len(search.parents),
+            transitions=search.transitions,
+            depth=run.depth,
+            seconds=seconds,
+            reductions=search.reductions,
+        ),
+        coverage=_coverage(search),
+        lock_edges=_lock_edges(search),
+        interrupted=run.interrupted,
+        fault=None if search.fault is None else search.fault.kind,
+    )
 
 
 def explore(

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from pvcheck.engines.base import Limits, Progress
+from pvcheck.engines.components import components
 from pvcheck.engines.explicit import Explored, explore
 from pvcheck.engines.meter import Meter
 from pvcheck.engines.search import Search
@@ -189,7 +190,7 @@ class _Region:
         todo = [set(nodes)]
         while todo:
             within = todo.pop()
-            for part in _components(sorted(within), partial(self._targets, within)):
+            for part in components(sorted(within), partial(self._targets, within)):
                 inside_part = set(part)
                 movers = {self._graph.thread[e] for s in part for e in self._steps(s, inside_part)}
                 if not movers:
@@ -268,39 +269,3 @@ class _Region:
                     came[target] = state, edge
                     queue.append(target)
         raise AssertionError("a strongly connected part has a way")
-
-
-def _components(nodes: Iterable[int], targets: Callable[[int], list[int]]) -> Iterator[list[int]]:
-    """The strongly connected components (Tarjan 1972), without recursion."""
-    number: dict[int, int] = {}
-    low: dict[int, int] = {}
-    open_: list[int] = []
-    is_open: set[int] = set()
-    for root in nodes:
-        if root in number:
-            continue
-        stack = [(root, iter(targets(root)))]
-        number[root] = low[root] = len(number)
-        open_.append(root)
-        is_open.add(root)
-        while stack:
-            node, rest = stack[-1]
-            for other in rest:
-                if other not in number:
-                    number[other] = low[other] = len(number)
-                    open_.append(other)
-                    is_open.add(other)
-                    stack.append((other, iter(targets(other))))
-                    break
-                if other in is_open:
-                    low[node] = min(low[node], number[other])
-            else:
-                stack.pop()
-                if stack:
-                    low[stack[-1][0]] = min(low[stack[-1][0]], low[node])
-                if low[node] == number[node]:
-                    component: list[int] = []
-                    while not component or component[-1] != node:
-                        component.append(open_.pop())
-                        is_open.discard(component[-1])
-                    yield component

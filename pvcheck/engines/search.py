@@ -86,6 +86,7 @@ class Search:
     ) -> None:
         self.semantics = semantics
         self.group = reduction.group
+        self.reductions = reduction.names
         self._transactions = (
             None if reduction.movers is None else Transactions(semantics, reduction.movers)
         )

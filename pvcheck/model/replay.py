@@ -6,7 +6,7 @@ Every counterexample goes through here before a user sees it, whoever found it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pvcheck.model import describe, why
@@ -35,6 +35,48 @@ def trace_of(
     Raises:
         ReplayError: naming the first move that is impossible, or the property that holds.
     """
+    run, fault, steps = _followed(semantics, moves)
+    try:
+        reasons = _reasons(
+            semantics, property_, moves, steps, state=run.state, fault=fault, loop=loop
+        )
+    except NoStarvation as error:
+        raise ReplayError(str(error)) from error
+    return replace(
+        _trace(semantics, property_, reasons, steps),
+        mutant=mutant,
+        cycle=cycle(semantics, run.state) if property_ == DEADLOCK else (),
+        loop=loop,
+    )
+
+
+def run_to(
+    semantics: Semantics,
+    finding: str,
+    moves: Sequence[Move],
+    reasons: Callable[[State], tuple[str, ...]],
+) -> Trace:
+    """The run that the moves make, as a trace to a state that shows something which is no property.
+
+    ``reasons``: why the state shows it; none: it does not.
+
+    Raises:
+        ReplayError: naming the first move that is impossible, or what the state does not show.
+    """
+    run, fault, steps = _followed(semantics, moves)
+    found = () if fault is not None else reasons(run.state)
+    if not found:
+        raise ReplayError(f"step {len(moves)}: there is no {finding} here")
+    return _trace(semantics, finding, found, steps)
+
+
+def _followed(
+    semantics: Semantics, moves: Sequence[Move]
+) -> tuple[describe.Run, StepFault | None, list[TraceStep]]:
+    """
+    Raises:
+        ReplayError: a move is impossible.
+    """
     run = describe.start(semantics)
     fault = semantics.initial_fault
     steps: list[TraceStep] = []
@@ -48,26 +90,28 @@ def trace_of(
         step, run = describe.step(semantics, run, move.thread, outcome, notes)
         steps.append(step)
         fault = outcome.fault
-    try:
-        reasons = _reasons(
-            semantics, property_, moves, steps, state=run.state, fault=fault, loop=loop
-        )
-    except NoStarvation as error:
-        raise ReplayError(str(error)) from error
-    initial = describe.shared_state(semantics, semantics.initial[0]) if run.state[1] else ()
+    return run, fault, steps
+
+
+def _trace(
+    semantics: Semantics, property_: str, reasons: tuple[str, ...], steps: Sequence[TraceStep]
+) -> Trace:
     return Trace(
         specification=semantics.model.sources[0].name,
         hash=hash_of(semantics.model),
         instance=semantics.instance.name,
         values=instance_values(semantics),
         only=semantics.instance.only,
-        mutant=mutant,
+        mutant=None,
         property=property_,
         why=reasons,
-        initial=initial,
+        initial=(
+            ()
+            if semantics.initial_fault
+            else describe.shared_state(semantics, semantics.initial[0])
+        ),
         steps=tuple(steps),
-        cycle=cycle(semantics, run.state) if property_ == DEADLOCK else (),
-        loop=loop,
+        cycle=(),
     )
 
 
