@@ -73,7 +73,10 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
     jobs = [_prepared(spec, args) for spec in args.specs]
     compared: list[Compared] = []
     with suppress(KeyboardInterrupt):
-        compared += side_by_side(*_tasks(jobs, args, console))
+        for one in side_by_side(*_tasks(jobs, args, console)):
+            compared.append(one)
+            if one.run.result.interrupted:
+                break
     if args.format == "json":
         console.out.write_data(json.dumps(comparison_json(compared), indent=1) + "\n")
     else:

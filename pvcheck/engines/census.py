@@ -44,6 +44,8 @@ def census(
         counted: Census | str
         if run.reason is not None:
             counted = run.reason
+        elif search.initial is None:
+            counted = "there is no initial state"
         else:
             try:
                 counted = _counted(search, meter)

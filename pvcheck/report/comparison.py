@@ -68,20 +68,10 @@ def comparison_json(compared: Sequence[Compared]) -> list[dict[str, object]]:
 
 
 def _tables(compared: Sequence[Compared]) -> Iterator[_Table]:
-    header: tuple[str, ...] = (
-        *("system", "verdict", "states", "transitions"),
-        *("lock order", "most held", "undeserved blocking"),
-    )
-    least: tuple[int, ...] = (8, 14, 6, 11, 12, 4, 14)
-    rows = [_overview(one) for one in compared]
-    instances = {one.run.instance.name for one in compared}
-    if len(instances) > 1:
-        header, least = ("system", "instance", *header[1:]), (8, 8, *least[1:])
-        rows = [
-            (row[0], (one.run.instance.name,), *row[1:])
-            for row, one in zip(rows, compared, strict=True)
-        ]
-    yield _Table(header, rows, least)
+    header = ("system", "instance", "verdict", "states", "transitions")
+    header_of_locks = ("lock order", "most held", "undeserved blocking")
+    least = (8, 8, 14, 6, 11, 12, 4, 14)
+    yield _Table((*header, *header_of_locks), [_overview(one) for one in compared], least)
     names = dict.fromkeys(
         taken.operation
         for one in compared
@@ -90,24 +80,26 @@ def _tables(compared: Sequence[Compared]) -> Iterator[_Table]:
     )
     if names:
         systems = [one.run.instance.model.name for one in compared]
-        rows = [((name,), *((_taken_by(one, name),) for one in compared)) for name in names]
+        rows: list[Row] = [
+            ((name,), *((_taken_by(one, name),) for one in compared)) for name in names
+        ]
         yield _Table(("locks taken", *systems), rows, (11, *[10] * len(systems)))
 
 
 def _overview(one: Compared) -> Row:
-    system, verdict = (one.run.instance.model.name,), (_verdicts(one.run),)
+    instance = one.run.instance
+    first = (instance.model.name,), (instance.name,), (_verdicts(one.run),)
     match one.census:
         case str(reason):
             # What was seen until then is not all that there is.
-            return system, verdict, (), (), (), (), (f"inconclusive: {reason}",)
+            return *first, (), (), (), (), (f"inconclusive: {reason}",)
         case Census(most_held=most_held, blocking=blocking):
             statistics = one.run.result.statistics
             numbers = (statistics.states, statistics.transitions)
             order = tuple(_edges(one.run.result.lock_edges)) or ("none",)
             held = (str(most_held),)
             return (
-                system,
-                verdict,
+                *first,
                 *((_digits(n),) for n in numbers),
                 order,
                 held,

@@ -104,3 +104,17 @@ def test_the_first_instance_that_there_is(capsys: pytest.CaptureFixture[str]) ->
 
     assert main(["compare", "aliased.pv", "--instance", "smal"]) == 2
     assert "aliased.pv has no instance smal" in capsys.readouterr().err
+
+
+def test_an_interrupt_leaves_out_the_rest(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pvcheck.engines.explicit.explore", interrupted)
+
+    assert main([*COMMAND, "--workers", "1"]) == 130
+    out = capsys.readouterr().out
+    assert "aliased" in out
+    assert "apart" not in out

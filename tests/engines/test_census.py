@@ -11,6 +11,7 @@ from pvcheck.engines.base import Limits
 from pvcheck.engines.census import census
 from pvcheck.model.census import Blocking, Census, LocksTaken
 from pvcheck.model.instance import Instance
+from pvcheck.model.verdict import Violated
 
 ALIASED = """
 system aliased;
@@ -207,6 +208,17 @@ def test_a_limit_leaves_it_open() -> None:
 
     assert census(limited, (), Limits(states=5), Watcher())[1] == "state limit 5"
     assert census(limited, (), Limits(depth=2), Watcher())[1] == "depth limit 2"
+
+
+def test_without_an_initial_state_there_is_nothing_to_count() -> None:
+    text = BRANCHES.replace("thread one {", "var x: 0..9 = NUMBER atomic; thread one {")
+    text = text.replace("NUMBER", "int(Page(7 - size(Page)))").replace(
+        "lock a:", "ordered sort Page; lock a:"
+    )
+    result, found = census(instance(text, Page=2), ("bounds",), Limits(), Watcher())
+
+    assert isinstance(result.verdicts["bounds"], Violated)
+    assert found == "there is no initial state"
 
 
 def test_the_result_is_that_of_a_search() -> None:
