@@ -66,6 +66,7 @@ def templates(entry: Entry) -> tuple[list[Template], list[Any]]:
     overs, facts = _sets(entry)
     found = [
         *_locals(entry),
+        *_copies(entry),
         *_loops_over(entry, overs),
         *_locks(entry, overs),
         *_own(entry),
@@ -79,6 +80,7 @@ def meetings(entry: Entry) -> list[Template]:
     return [
         *(t for t in _locals(entry) if " with " in t.name),
         *(t for t in _locks(entry, ()) if " by " in t.name),
+        *_none_held(entry),
         *_guarded(entry),
     ]
 
@@ -104,6 +106,28 @@ def _locals(entry: Entry) -> Iterator[Template]:
             for first, second in combinations(_optional(was), 2):
                 name = f"{local.name}: not {first} with {second}"
                 yield Template(name, _not_both(slot, first, second))
+
+
+def _copies(entry: Entry) -> Iterator[Template]:
+    """Two locals that are the same when the loop is entered are the same each time round."""
+    changed = [slot for slot in entry.location.live if slot in entry.changes.slots]
+    locals_ = entry.setting.family.locals
+    for one, other in combinations(changed, 2):
+        if locals_[one].type != locals_[other].type:
+            continue
+        left, right = entry.state.locals[one], entry.state.locals[other]
+        if isinstance(left, Atom | Tuple | Maybe) and _plainly_equal(left, right):
+            name = f"{locals_[one].name} is {locals_[other].name}"
+            yield Template(name, _equal(entry.setting, one, other))
+
+
+def _plainly_equal(a: Value, b: Value) -> bool:
+    return all(x.eq(y) for x, y in zip(terms(a), terms(b), strict=True))
+
+
+def _equal(setting: Setting, one: int, other: int) -> Callable[[ThreadState], Any]:
+    type_ = setting.family.locals[one].type
+    return lambda s: same_value(setting.theory, s.locals[one], s.locals[other], type_)
 
 
 def _same(setting: Setting, slot: int, was: Value, type_: Type) -> Callable[[ThreadState], Any]:
@@ -229,8 +253,9 @@ def _with(has: Function, element: Terms) -> Function:
 
 @cache
 def _takes(family: ThreadFamily) -> dict[tuple[int, int], Op]:
-    """Locals that are the least (``MIN``) or the greatest of what is left in another."""
+    """Locals that are the least (``MIN``) or the greatest of what is left in another, or were."""
     found: dict[tuple[int, int], Op] = {}
+    copies: set[tuple[int, int]] = set()
     for location in family.locations:
         for node in nodes(location.code):
             match node:
@@ -239,6 +264,11 @@ def _takes(family: ThreadFamily) -> dict[tuple[int, int], Op]:
                     value=Apply(op=Op.MIN | Op.MAX as op, args=(Local(slot=rest),)),
                 ):
                     found[turn, rest] = op
+                case Assign(place=Place(slot=int() as copy, path=()), value=Local(slot=turn)):
+                    copies.add((copy, turn))
+    # The argument of a procedure that is called for each element.
+    for (turn, rest), op in list(found.items()):
+        found |= {(copy, rest): op for copy, original in copies if original == turn}
     return found
 
 
@@ -287,6 +317,11 @@ def _turn_past(setting: Setting, state: ThreadState, over: _Over, x: Terms) -> A
 def _index(setting: Setting, lock: str) -> Terms:
     indices = {c.name: c.indices for c in setting.theory.model.locks}[lock]
     return tuple(t for i in indices for t in setting.theory.variables("l", i))
+
+
+def _none_held(entry: Entry) -> Iterator[Template]:
+    for name in sorted(entry.changes.locks):
+        yield Template(f"{name} none", _exactly(entry.setting, name, lambda _, x: FALSE))
 
 
 _Held = Callable[[ThreadState, Terms], Any]
