@@ -267,9 +267,13 @@ def _takes(family: ThreadFamily) -> dict[tuple[int, int], Op]:
                 case Assign(place=Place(slot=int() as copy, path=()), value=Local(slot=turn)):
                     copies.add((copy, turn))
     # The argument of a procedure that is called for each element.
-    for (turn, rest), op in list(found.items()):
-        found |= {(copy, rest): op for copy, original in copies if original == turn}
-    return found
+    passed_on = {
+        (copy, rest): how
+        for (turn, rest), how in found.items()
+        for copy, original in copies
+        if original == turn
+    }
+    return found | passed_on
 
 
 def _loops_over(entry: Entry, overs: Sequence[_Over]) -> Iterator[Template]:
