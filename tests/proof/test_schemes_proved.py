@@ -1,0 +1,62 @@
+"""What is proved of the gallery, and that mutants are not (slow: minutes)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pvcheck.load import load, read
+from pvcheck.proof.prove import LOCK_PROPERTIES, Assumed, Part, prove_part
+
+SPECS = Path(__file__).parent.parent.parent / "specs"
+FIXED = {"DEMOTE_FAILS": False, "ALLOC_FAILS": False}
+PROVED = (
+    "pmap_enter",
+    "pmap_enter_quick",
+    "pmap_remove",
+    "pmap_remove_all",
+    "pmap_remove_write",
+    "pmap_remove_pages",
+    "pmap_release",
+    "pmap_pinit",
+)
+MUTANTS = {
+    "MU03": ("pmap_remove_all", "lock-order"),
+    "MU27": ("pmap_remove", "race"),
+    "MU29": ("pmap_enter", "lock-order"),
+    "MU30": ("pmap_remove", "race"),
+    "MU52": ("pmap_enter", "lock-order"),
+    "MU58": ("pmap_remove_all", "lock-misuse"),
+    "KEEP_OWN": ("pmap_remove", "lock-order"),
+    "O1": ("pmap_ts_referenced", "race"),
+    "ENTER_PDE_ONE": ("pmap_enter_pde", "race"),
+    "ADVISE_KEEPS": ("pmap_advise", "lock-misuse"),
+}
+"""The operation in which a mutant cannot be proved, and the property."""
+
+
+def open_properties(operation: str, mutant: str | None = None) -> set[str]:
+    model = load(SPECS / "obm.pv", mutant=mutant)
+    result = prove_part(model, Part("cpu", operation), Assumed(), FIXED)
+    return {f.property for f in result.failed} & set(LOCK_PROPERTIES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("operation", PROVED)
+def test_locks_are_used_as_they_should_be_for_all_sizes(operation: str) -> None:
+    assert not open_properties(operation)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_mutants_are_not_proved(mutant: str) -> None:
+    operation, property_ = MUTANTS[mutant]
+
+    assert property_ in open_properties(operation, mutant)
+
+
+def test_no_mutant_of_locks_is_left_out() -> None:
+    declared = read(SPECS / "obm.pv").mutants
+
+    assert {m.name for m in declared if m.violated in LOCK_PROPERTIES} == set(MUTANTS)
