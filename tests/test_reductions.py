@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from documents import Example, examples
 from reduction import assert_same, essence, group_of
-from test_specs import OBM, QUICK, SLOW, SLOW_AND_NOT_DEFAULT, SMALL, Silent
+from test_specs import OBM, QUICK, SMALL, Silent
 
 from pvcheck.engines.base import Limits
 from pvcheck.engines.explicit import ExplicitEngine
