@@ -8,18 +8,15 @@ from contextlib import AbstractContextManager, nullcontext
 from pvcheck.engines.base import Progress
 from pvcheck.model.code import Await
 from pvcheck.model.model import DEADLOCK, LOCK_ORDER, Model
-from pvcheck.model.types import Bool
 from pvcheck.model.walk import nodes
 from pvcheck.parallel import processes, side_by_side
+from pvcheck.proof.parts import Part, parts
 from pvcheck.proof.prove import (
     LOCK_PROPERTIES,
     Assumed,
-    Part,
     PartResult,
-    open_parameters,
-    parts,
+    fixed_parameters,
     prove_part,
-    shared,
 )
 from pvcheck.proof.theory import Theory
 from pvcheck.report.proof import Open, ProofReport, Property
@@ -40,11 +37,11 @@ def proved(
     Raises:
         KeyboardInterrupt: the user wants no more.
     """
-    chosen = [p for p in parts(model) if not operations or p.operation in operations]
+    chosen = [p for p in parts(model) if not operations or {p.operation, *p.also} & set(operations)]
     assumed = Assumed()
     while True:
         results = _side_by_side(model, chosen, assumed, fixed, workers)
-        lost = shared(model, results) | assumed.lost
+        lost = assumed.lost.union(*(r.lost for r in results))
         if lost == assumed.lost:
             return results
         assumed = Assumed(lost)
@@ -90,15 +87,14 @@ def report(
         everything[DEADLOCK] = _but(everything[DEADLOCK], "lock-order is not proved")
     if only_parts:
         everything = {n: _but(p, "other operations were left out") for n, p in everything.items()}
-    is_open = open_parameters(model)
-    values = {
-        p.name: bool(getattr(p.default, "value", False))
-        for p in model.parameters
-        if isinstance(p.type, Bool) and p.name not in is_open
+    values = {**fixed_parameters(model), **fixed}
+    reached = {(r.part.family, number) for r in results for number in r.reached}
+    unreached = {
+        model.where(location.span)
+        for family in model.threads
+        for location in family.locations
+        if (family.name, location.number) not in reached and not only_parts
     }
-    reached = frozenset().union(*(r.reached for r in results))
-    unreached = frozenset().union(*(r.unreached for r in results)) - reached
-    where = sorted(map(model.where, unreached))
     return ProofReport(
         model.name,
         mutant,
@@ -106,8 +102,8 @@ def report(
         seconds,
         tuple(everything[name] for name in PROPERTIES if name in properties),
         tuple(_axioms(model, properties)),
-        tuple(sorted({**values, **fixed}.items())),
-        tuple(where),
+        tuple(sorted(values.items())),
+        tuple(sorted(unreached)),
     )
 
 

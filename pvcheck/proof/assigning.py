@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import z3
@@ -11,10 +11,12 @@ from pvcheck.model.code import (
     Assign,
     ForEach,
     Instruction,
+    Pick,
+    Place,
     Reached,
 )
-from pvcheck.model.expr import Apply, Expr, Local, Op, Read
-from pvcheck.model.model import Fault
+from pvcheck.model.expr import Const, Expr, Local, Param, Read, Self
+from pvcheck.model.model import DEADLOCK, Fault
 from pvcheck.model.types import LockSet, Optional, SetOf, Struct, Type
 from pvcheck.model.walk import nodes
 from pvcheck.proof.stepping import ALL_FAULTS, Stepping, Way
@@ -35,7 +37,7 @@ from pvcheck.proof.values import (
     members,
     terms,
 )
-from pvcheck.proof.z3_terms import FALSE, TRUE
+from pvcheck.proof.z3_terms import FALSE
 from pvcheck.source import Span
 
 
@@ -53,7 +55,7 @@ class Assigning(Stepping):
 
     def _bump(self, counter: str, indices: tuple[Expr, ...], way: Way, span: Span) -> None:
         evaluator = self._evaluator(way)
-        variable = self._setting.variables[counter]
+        variable = self._theory.variables[counter]
         try:
             at = evaluator.indices(indices, tuple(b.type for b in variable.binders))
         except OutsideFragment as outside:
@@ -81,6 +83,9 @@ class Assigning(Stepping):
     def _put(self, way: Way, old: Value, type_: Type, assign: Assign, new: Value) -> Value:
         """``old`` with ``new`` in the part of it that is assigned to."""
         span = assign.span
+        for selector in assign.place.path:
+            if selector.index is not None:
+                self._value(way, selector.index, span)
 
         def put(value: Value, of: Type, path: Sequence[Any]) -> Value:
             if not path:
@@ -103,8 +108,7 @@ class Assigning(Stepping):
     def _assign_shared(self, assign: Assign, way: Way) -> None:
         place, world, span = assign.place, way.world, assign.span
         assert place.variable is not None
-        variable = self._setting.variables[place.variable]
-        self._step.written.add(variable.name)
+        variable = self._theory.variables[place.variable]
         evaluator = self._evaluator(way)
         types = tuple(b.type for b in variable.binders)
         try:
@@ -117,54 +121,32 @@ class Assigning(Stepping):
             world.replace(variable.name, lambda _: new)
             return
         self._claim(Fault.RACE, way, world.may_write(variable.name, at), span, "no race")
-        self._element_guards(assign, way)
         value = self._value(way, assign.value, span, place.type)
         old = world.heap[variable.name]
         if place.path:
             value = self._put(way, old(*at), variable.type, assign, value)
         world.write(variable.name, at, value)
 
-    def _element_guards(self, assign: Assign, way: Way) -> None:
-        """Claim that the element which comes or goes is under the lock that it names."""
-        for guard in self._setting.discipline.elements:
-            if guard.variable != assign.place.variable:
-                continue
-            name = str(guard.literal)
-            match assign.value:
-                case Apply(
-                    op=Op.APPEND | Op.PREPEND | Op.REMOVE | Op.INSERT | Op.DISCARD,
-                    args=(Read(variable=v, indices=i), element),
-                ) if (v, i) == (assign.place.variable, assign.place.indices):
-                    value = terms(self._value(way, element, assign.span))
-                    lock = tuple(value[p] for p in guard.positions)
-                    held = way.world.exclusive[guard.lock](*lock)
-                    self._claim(name, way, held, assign.span, "element guard")
-                case _:
-                    self._claim(name, way, FALSE, assign.span, "element guard")
-
     def _for_each(self, loop: ForEach, way: Way) -> None:
         """A loop inside a step: its assignments at once, if none depends on another."""
-        evaluator = self._evaluator(way)
-        element_type = self._setting.family.locals[loop.slot].type
         assigns = [i for i in loop.body if not isinstance(i, Reached)]
-        simple = all(isinstance(i, Assign) and self._is_parallel(i, loop, assigns) for i in assigns)
-        try:
-            within = loop.domain.within
-            if not simple or (within is not None and isinstance(inner(within.type), SetOf)):
-                raise OutsideFragment("a loop in an atomic block")
-            x = self._theory.variables("x", element_type)
-            element = self._theory.shape(element_type, list(x))
-            inside = TRUE
-            if within is not None:
-                collection = evaluator.value(within)
-                if not isinstance(collection, Set | List):
-                    raise OutsideFragment("a loop over such a collection")
-                inside = members(collection)(*x)
-            self._settle(evaluator, way, loop.span)
-        except OutsideFragment as outside:
-            self._forget(loop, way, outside.what)
+        within = loop.domain.within
+        collection = None if within is None else self._value(way, within, loop.span)
+        if not (
+            all(isinstance(i, Assign) and self._is_parallel(i, loop, assigns) for i in assigns)
+            and (collection is None or isinstance(collection, Set | List))
+            and (within is None or not isinstance(inner(within.type), SetOf))
+        ):
+            self._forget(loop, way)
             return
-        turn = Way(way.world.copy(), (*way.given, inside))
+        x = self._theory.constants("x", loop.domain.type)
+        element = self._theory.shape(loop.domain.type, list(x))
+        inside = (
+            self._evaluator(way).in_type(element, loop.domain.type)
+            if collection is None
+            else members(collection)(*x)
+        )
+        turn = Way(way.world.copy(), (*way.given, inside), (*way.over, *x))
         turn.world.locals[loop.slot] = element
         for assign in assigns:
             assert isinstance(assign, Assign)
@@ -187,43 +169,49 @@ class Assigning(Stepping):
         twice = sum(
             isinstance(o, Assign) and o.place.variable == assign.place.variable for o in others
         )
-        return len(by_index) == 1 and not uses and not reads & written and twice == 1
+        binders = self._theory.variables[assign.place.variable].binders
+        return (
+            len(by_index) == 1
+            and binders[assign.place.indices.index(by_index[0])].type == loop.domain.type
+            and not uses
+            and not reads & written
+            and twice == 1
+        )
 
     def _assign_all(
-        self, assign: Assign, loop: ForEach, inside_of: Way, way: Way, turn_of: tuple[Terms, Any]
+        self, assign: Assign, loop: ForEach, turn: Way, way: Way, of: tuple[Terms, Any]
     ) -> None:
-        x, inside = turn_of
+        """The assignment in all turns; ``of``: constants for the element of a turn, and whether
+        it has one."""
+        x, inside = of
         place = assign.place
         assert place.variable is not None
-        variable = self._setting.variables[place.variable]
-        self._step.written.add(variable.name)
+        variable = self._theory.variables[place.variable]
         types = tuple(b.type for b in variable.binders)
-        evaluator = self._evaluator(inside_of)
-        at = evaluator.indices(place.indices, types)
-        self._settle(evaluator, inside_of, assign.span)
-        self._claim(
-            Fault.RACE,
-            inside_of,
-            inside_of.world.may_write(variable.name, at),
-            assign.span,
-            "no race",
-        )
-        for guard in self._setting.discipline.elements:
-            if guard.variable == variable.name:
-                self._claim(str(guard.literal), inside_of, FALSE, assign.span, "element guard")
-        value = self._value(inside_of, assign.value, assign.span, place.type)
+        try:
+            evaluator = self._evaluator(turn)
+            at = evaluator.indices(place.indices, types)
+            self._settle(evaluator, turn, assign.span)
+            may = turn.world.may_write(variable.name, at)
+            self._claim(Fault.RACE, turn, may, assign.span, "no race")
+            value = self._value(turn, assign.value, assign.span, place.type)
+            leaves = terms(value)
+        except OutsideFragment as outside:
+            self._outside(turn, assign, assign.span, outside.what)
+            new = self._setting.anything(variable.name, f"after.{variable.name}")
+            way.world.replace(variable.name, lambda _: new)
+            return
         # The index of an element says in which turn it was assigned.
         start = 0
         for index, type_ in zip(place.indices, types, strict=True):
             width = len(self._theory.leaves(type_))
             if isinstance(index, Local) and index.slot == loop.slot:
-                turn = slice(start, start + width)
+                of_turn = slice(start, start + width)
             start += width
-        leaves = terms(value)
         shape = variable.type
 
         def changed(old: Function, *i: Any) -> Value:
-            for_turn = list(zip(x, i[turn], strict=True))
+            for_turn = list(zip(x, i[of_turn], strict=True))
             hit = all_of(
                 [
                     z3.substitute(inside, *for_turn),
@@ -235,42 +223,49 @@ class Assigning(Stepping):
 
         way.world.replace(variable.name, lambda old: Function(lambda *i: changed(old, *i)))
 
-    def _forget(self, loop: ForEach, way: Way, what: str) -> None:
-        """After a loop of which nothing is known."""
+    def _forget(self, loop: ForEach, way: Way) -> None:
+        """After a loop of which nothing is known but what it may assign to."""
+        what = "a loop in an atomic block is outside the fragment"
         for kind in (*ALL_FAULTS[1:], Fault.ASSERTION):
-            self._claim(kind, way, FALSE, loop.span, f"{what} is outside the fragment")
-        turn = way.copy()
-        element_type = self._setting.family.locals[loop.slot].type
+            self._claim(kind, way, FALSE, loop.span, what)
         assigned = [n for n in nodes(loop.body) if isinstance(n, Assign)]
+        slots = {a.place.slot for a in assigned} | {
+            n.slot for n in nodes((loop,)) if isinstance(n, ForEach | Pick)
+        }
+        turn = way.copy()
         for target in (way, turn):
-            self._forget_assigned(assigned, loop, target)
-        turn.world.locals[loop.slot] = self._theory.anything("element", element_type)
+            self._forget_assigned(assigned, slots, target)
+        turn.world.locals[loop.slot] = self._theory.anything("element", loop.domain.type)
         # One turn from any state, for who may touch what.
         before = len(self._step.claims)
         self.run(loop.body, turn, lambda _: None)
-        touched = [
-            c
-            for c in self._step.claims[before:]
-            if c.property == Fault.RACE or c.what == "element guard"
-        ]
+        kept = [c for c in self._step.claims[before:] if c.property in (Fault.RACE, DEADLOCK)]
         del self._step.claims[before:]
-        self._step.claims.extend(touched)
+        self._step.claims.extend(kept)
 
-    def _forget_assigned(self, assigned: Sequence[Assign], loop: ForEach, way: Way) -> None:
+    def _forget_assigned(
+        self, assigned: Sequence[Assign], slots: Collection[int | None], way: Way
+    ) -> None:
+        for slot in slots:
+            if slot is not None:
+                way.world.locals.pop(slot, None)
         for assign in assigned:
             place = assign.place
-            if place.slot is not None:
-                way.world.locals.pop(place.slot, None)
+            if place.variable is None:
                 continue
-            assert place.variable is not None
-            self._step.written.add(place.variable)
             new = self._setting.anything(place.variable, f"after.{place.variable}")
-            local = [n for n in nodes(place.indices) if isinstance(n, Local | Read)]
-            constant = not any(isinstance(n, Read) or n.slot == loop.slot for n in local)
-            types = tuple(b.type for b in self._setting.variables[place.variable].binders)
-            if constant:
-                try:
-                    at = self._evaluator(way).indices(place.indices, types)
-                except OutsideFragment:
-                    constant = False
-            way.world.replace(place.variable, _partly(new, at) if constant else _wholly(new))
+            at = self._same_in_all_turns(place, slots, way)
+            way.world.replace(place.variable, _wholly(new) if at is None else _partly(new, at))
+
+    def _same_in_all_turns(
+        self, place: Place, slots: Collection[int | None], way: Way
+    ) -> Terms | None:
+        """The index of a place, if no turn can have another one."""
+        assert place.variable is not None
+        for node in nodes(place.indices):
+            if not isinstance(node, Const | Local | Param | Self) or (
+                isinstance(node, Local) and node.slot in slots
+            ):
+                return None
+        types = tuple(b.type for b in self._theory.variables[place.variable].binders)
+        return self._evaluator(way).indices(place.indices, types)

@@ -59,7 +59,9 @@ class Collections(Evaluation):
         op, args, type_ = expr.op, expr.args, expr.type
         match op:
             case Op.SET | Op.LIST:
-                if isinstance(type_, ListOf) and isinstance(inner(type_), SetOf):
+                if isinstance(inner(type_), SetOf):
+                    for arg in args:
+                        self.value(arg)
                     return self.unknown(type_)
                 value = self._empty(type_)
                 for arg in args:
@@ -83,7 +85,7 @@ class Collections(Evaluation):
             case Op.APPEND | Op.PREPEND | Op.REMOVE:
                 return self._change_list(expr)
             case Op.EMPTY:
-                return Atom(negation(self._filled(args[0])))
+                return Atom(negation(self.filled(self.value(args[0]), args[0].type)))
             case Op.SIZE:
                 return self._size(args[0])
             case Op.FIRST | Op.LAST | Op.NEXT | Op.MIN | Op.MAX:
@@ -91,35 +93,28 @@ class Collections(Evaluation):
         raise OutsideFragment(f"the operator {op.value}")
 
     def _in(self, element: Expr, collection: Expr) -> Any:
-        if isinstance(inner(collection.type), SetOf):
-            return terms(self.unknown(Bool(), "in"))[0]
         value = self.value(element)
         into = self.value(collection)
+        if isinstance(inner(collection.type), SetOf):
+            return terms(self.unknown(Bool(), "in"))[0]
         inside = members(into)
         if isinstance(value, Maybe) and not isinstance(inner(collection.type), Optional):
             return all_of([value.some, inside(*terms(value.of))])
         return inside(*terms(value))
 
-    def _filled(self, collection: Expr) -> Any:
-        return self.filled(self.value(collection), collection.type)
-
     def filled(self, value: Value, type_: Type) -> Any:
         """Whether there is something in a set or list."""
         if isinstance(value, List) and isinstance(inner(type_), SetOf):
             return value.filled
-        x = self.theory.variables("e", inner(type_))
+        x = self.theory.constants("e", inner(type_))
         if isinstance(value, Set):
             return z3.Exists(list(x), (value.meaning or value.has)(*x))
         return z3.Exists(list(x), members(value)(*x))
 
     def _size(self, collection: Expr) -> Value:
-        value = self.value(collection)
+        filled = self.filled(self.value(collection), collection.type)
         size = self._number(Atom(terms(self.unknown(Int(), "size"))[0]), least=0)
-        if isinstance(value, Set):
-            x = self.theory.variables("e", inner(collection.type))
-            self.fact((size.term == 0) == negation(z3.Exists(list(x), value.has(*x))))
-        else:
-            self.fact((size.term == 0) == negation(self._filled(collection)))
+        self.fact((size.term == 0) == negation(filled))
         return size
 
     def _change_list(self, expr: Apply) -> Value:
@@ -134,7 +129,7 @@ class Collections(Evaluation):
             self.fault(Fault.EMPTY_LIST, negation(old.once(*x)))
             thrice = terms(self.unknown(Bool(), "thrice"))[0]
             once = Function(lambda *t: choose(equal_terms(t, x), old.twice(*x), old.once(*t)))
-            y = self.theory.variables("e", inner(type_))
+            y = self.theory.constants("e", inner(type_))
             return List(
                 once,
                 Function(
@@ -144,7 +139,7 @@ class Collections(Evaluation):
                 ),
                 z3.Exists(list(y), once(*y)),
             )
-        y = self.theory.variables("e", inner(type_))
+        y = self.theory.constants("e", inner(type_))
         if type_.capacity is None:
             # As many as there are values: a list without a repetition takes what is not in it.
             self.fault(Fault.BOUNDS, any_of([old.once(*x), z3.Exists(list(y), old.twice(*y))]))
@@ -158,7 +153,7 @@ class Collections(Evaluation):
         assert isinstance(expr.type, ListOf)
         assert isinstance(inner(expr.type), SetOf)
         has = part.has
-        x = self.theory.variables("e", inner(expr.type.of))
+        x = self.theory.constants("e", inner(expr.type.of))
         if expr.op is Op.REMOVE:
             self.fault(Fault.EMPTY_LIST, terms(self.unknown(Bool(), "not_there"))[0])
             more = self.theory.unknown("more", self.over, tuple(t.sort() for t in x), z3.BoolSort())
@@ -192,11 +187,11 @@ class Collections(Evaluation):
             some = terms(self.unknown(Bool(), "has_next"))[0]
             self.fact(implies(some, inside(*leaves)))
             return Maybe(some, picked)
-        filled = self._filled(collection)
+        filled = self.filled(value, collection.type)
         self.fault(Fault.EMPTY_LIST, negation(filled))
         self.fact(implies(filled, inside(*leaves)))
         if expr.op in (Op.MIN, Op.MAX):
-            x = self.theory.variables("e", of)
+            x = self.theory.constants("e", of)
             other = self.theory.shape(of, list(x))
             beyond = (
                 self.theory.less(other, picked, of)
@@ -208,13 +203,15 @@ class Collections(Evaluation):
 
     def _pick_set(self, expr: Apply, value: Value) -> Value:
         assert isinstance(value, List)
+        for arg in expr.args[1:]:
+            self.value(arg)
         picked = self.unknown(inner(expr.args[0].type), expr.op.value)
         self.fault(
             Fault.EMPTY_LIST,
             negation(value.filled) if expr.op is not Op.NEXT else terms(self.unknown(Bool()))[0],
         )
         assert isinstance(picked, Set)
-        x = self.theory.variables("e", inner(inner(expr.args[0].type)))
+        x = self.theory.constants("e", inner(inner(expr.args[0].type)))
         self.fact(z3.ForAll(list(x), implies(picked.has(*x), members(value)(*x))))
         if expr.op is Op.NEXT:
             return Maybe(terms(self.unknown(Bool(), "has_next"))[0], picked)
@@ -225,7 +222,7 @@ class Collections(Evaluation):
     def _range(self, binder: Bound, domain: Domain) -> tuple[Terms, Value, Any, Callable[[], Any]]:
         """Variables for the binder, its value, and what says that it is in the domain (and twice)."""
         if domain.within is None:
-            x = self.theory.variables("x", domain.type)
+            x = self.theory.constants("x", domain.type)
             value = self.theory.shape(domain.type, list(x))
             return x, value, self.in_type(value, domain.type), lambda: FALSE
         of = inner(domain.within.type)
@@ -234,7 +231,7 @@ class Collections(Evaluation):
         collection = self.value(domain.within)
         if isinstance(collection, Opaque):
             raise OutsideFragment("a quantifier over such a collection")
-        x = self.theory.variables("x", of)
+        x = self.theory.constants("x", of)
         value = self.theory.shape(of, list(x))
         if isinstance(collection, Set):
             return x, value, collection.has(*x), lambda: FALSE

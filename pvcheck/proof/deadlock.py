@@ -7,40 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pvcheck.model.code import Assume, Choose, Code, If, Pick, TryLock
+from pvcheck.model.code import Assume, Choose, Code, ForEach, If, Pick, TryLock
 from pvcheck.model.expr import OpAllowed
 from pvcheck.model.model import DEADLOCK
 from pvcheck.proof.stepping import Claim
-from pvcheck.proof.unfold import Node, Unfolding
-from pvcheck.proof.values import negation
-from pvcheck.proof.z3_terms import FALSE, TRUE, for_all, is_true
+from pvcheck.proof.unfold import Node
+from pvcheck.proof.z3_terms import FALSE, TRUE, is_true
 
 
-def claims(unfolding: Unfolding, node: Node) -> Iterator[Claim]:
+def claims(node: Node) -> Iterator[Claim]:
     """What a thread at this location must give for the whole system to go on."""
     step, location = node.step, node.location
     if step is None:
         return
     if step.awaits is not None:
-        yield from _holds_nothing(unfolding, node)
+        # Nobody has to wait for who may wait for ever.
+        for lock, goal in step.world.none_held():
+            if not is_true(goal):
+                yield Claim(DEADLOCK, (), goal, location.span, f"awaits without {lock} locks")
     stuck = _may_be_stuck(location.code)
     can = TRUE if stuck is None else FALSE
     yield Claim(DEADLOCK, (), can, location.span, stuck or "the step can be taken")
-
-
-def _holds_nothing(unfolding: Unfolding, node: Node) -> Iterator[Claim]:
-    """Who waits for a condition holds no lock: nobody has to wait for who may wait for ever."""
-    assert node.step is not None
-    world = node.step.world
-    for declared in unfolding.setting.theory.model.locks:
-        x = tuple(
-            t for type_ in declared.indices for t in unfolding.setting.theory.variables("h", type_)
-        )
-        held = world.held(declared.name, x)
-        goal = for_all(x, negation(held), held)
-        if not is_true(goal):
-            what = f"awaits without {declared.name} locks"
-            yield Claim(DEADLOCK, (), goal, node.location.span, what)
 
 
 def _may_be_stuck(code: Code) -> str | None:
@@ -58,6 +45,10 @@ def _may_be_stuck(code: Code) -> str | None:
                     return "a choice of which there may be none"
             case If(then=then, otherwise=otherwise):
                 found = _may_be_stuck(then) or _may_be_stuck(otherwise)
+                if found:
+                    return found
+            case ForEach(body=body):
+                found = _may_be_stuck(body)
                 if found:
                     return found
             case TryLock(success=success, failure=failure):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,6 @@ import z3
 
 from pvcheck.proof.unfold import Node, Unfolding
 from pvcheck.proof.z3_terms import is_false, is_true
-
-RESOURCES = (400_000, 3_000_000)
-"""Of Z3 (its ``rlimit``) for one query, in the first and the second try: a second or two. The same on
-every machine."""
 
 
 def ancestors(unfolding: Unfolding, number: int, *, near: bool = False) -> list[Node]:
@@ -62,11 +58,10 @@ class Context:
         assumed: Sequence[Any],
         unfolding: Unfolding,
         number: int,
-        more: Iterable[Any] = (),
     ) -> None:
         self._unfolding = unfolding
         self._number = number
-        self._more = [*axioms, *assumed, *more, unfolding.nodes[number].here]
+        self._known = [*axioms, *assumed, unfolding.nodes[number].here]
         self._solvers: dict[_Try, Any] = {}
 
     def _solver(self, how: _Try) -> Any:
@@ -77,7 +72,7 @@ class Context:
             solver.set("auto_config", False)
             solver.set("relevancy", how.relevancy)
             solver.set("mbqi", how.models)
-            solver.add(*self._more)
+            solver.add(*self._known)
             for one in ancestors(self._unfolding, self._number, near=how.near):
                 solver.add(*one.facts)
                 if one.step is not None:

@@ -32,7 +32,6 @@ from pvcheck.proof.values import (
     equal_terms,
     terms,
 )
-from pvcheck.proof.values import Snapshot as SnapshotValue
 from pvcheck.proof.z3_terms import FALSE, TRUE, is_false
 
 
@@ -55,11 +54,6 @@ class World(Protocol):
 
     def holder(self, lock: str, indices: Terms, type_: Type) -> Value: ...
 
-    def snapshot(self, counter: str, indices: Terms) -> SnapshotValue: ...
-
-    def unchanged(self, counter: str, indices: Terms, snapshot: SnapshotValue) -> Any:
-        """What follows if the counter was not bumped since."""
-
     def parameter(self, name: str, type_: Type) -> Value: ...
 
     def allows(self, operation: str) -> bool: ...
@@ -78,10 +72,14 @@ class Notes:
 class Evaluation:
     """Evaluates expressions in one state; how, subclasses say."""
 
-    def __init__(self, theory: Theory, world: World, notes: Notes, *, guarded: bool) -> None:
+    def __init__(
+        self, theory: Theory, world: World, notes: Notes, *, guarded: bool, over: Terms = ()
+    ) -> None:
         self.theory = theory
         self.world = world
         self.notes = notes
+        self._over = over
+        """Constants that stand for any values: what is unknown may be different for each."""
         self.guarded = guarded
         """Whether reads need a lock (in steps, not in properties)."""
         self.bound: dict[int, Value] = {}
@@ -97,8 +95,8 @@ class Evaluation:
 
     def fact(self, formula: Any) -> None:
         """A formula that defines what is unknown; under binders, for all their values."""
-        if consts := [c for how, what in self._given if how == "for" for c in what]:
-            formula = z3.ForAll(consts, formula)
+        if consts := self.over:
+            formula = z3.ForAll(list(consts), formula)
         self.notes.facts.append(formula)
 
     @contextmanager
@@ -118,8 +116,8 @@ class Evaluation:
 
     @property
     def over(self) -> Terms:
-        """The variables bound around what is evaluated."""
-        return tuple(c for how, what in self._given if how == "for" for c in what)
+        """What may take any value around what is evaluated: what is unknown depends on it."""
+        return (*self._over, *(c for how, what in self._given if how == "for" for c in what))
 
     def unknown(self, type_: Type, name: str = "unknown") -> Value:
         return self.theory.anything(name, type_, self.over)

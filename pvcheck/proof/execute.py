@@ -50,7 +50,7 @@ from pvcheck.proof.values import (
     negation,
     terms,
 )
-from pvcheck.proof.z3_terms import FALSE, is_false, is_true
+from pvcheck.proof.z3_terms import FALSE, for_all, is_false, is_true
 from pvcheck.source import Span
 
 
@@ -150,11 +150,14 @@ class _Run(Assigning):
             self.run(instruction.otherwise, way, then)
 
     def _pick(self, pick: Pick, way: Way) -> None:
-        type_ = self._setting.family.locals[pick.slot].type
+        type_ = pick.domain.type
         if pick.domain.within is None:
             value = self._theory.anything(self._setting.family.locals[pick.slot].name, type_)
+            inside = self._evaluator(way).in_type(value, type_)
             if isinstance(type_, Int):
-                way.given = (*way.given, self._evaluator(way).in_range(value, type_))
+                some = z3.Exists(list(terms(value)), inside)
+                self._claim(DEADLOCK, way, some, pick.span, "there is something to choose")
+            way.given = (*way.given, inside)
         else:
             within = pick.domain.within
             collection = self._value(way, within, pick.span)
@@ -177,7 +180,7 @@ class _Run(Assigning):
             way.given = (*way.given, collection.has(*terms(value)))
         elif isinstance(of, SetOf):
             assert isinstance(value, Set)
-            x = self._theory.variables("e", inner(of))
+            x = self._theory.constants("e", inner(of))
             inside = z3.ForAll(list(x), implies(value.has(*x), members(collection)(*x)))
             way.given = (*way.given, inside)
         else:
@@ -204,23 +207,21 @@ class _Run(Assigning):
         name = lock.lock
         exclusive, shared = world.exclusive[name](*at), world.shared[name](*at)
         held = any_of([exclusive, shared])
-        ghost = self._setting.kinds[name] is LockKind.GHOST
+        ghost = self._theory.locks[name].kind is LockKind.GHOST
         match instruction.action:
             case LockAction.ACQUIRE:
                 self._claim(Fault.LOCK_MISUSE, way, negation(held), span, "not held already")
                 way.given = (*way.given, negation(held))
                 self._in_order(name, at, way, span)
                 self._step.acquires.add(name)
-                how = "exclusive" if instruction.mode is Mode.SHARED else None
-                available = (
-                    negation(world.taken(name, at))
-                    if how is None
-                    else negation(world.others(name, "exclusive")(*at))
+                taken = (
+                    world.others(name, "exclusive")(*at)
+                    if instruction.mode is Mode.SHARED
+                    else world.taken(name, at)
                 )
+                available = negation(taken)
                 if ghost:
                     self._claim(Fault.ASSERTION, way, available, span, "the ghost lock is free")
-                else:
-                    self._step.waits = lock
                 way.given = (*way.given, available)
                 self._set(world, name, at, instruction.mode, held=True)
             case LockAction.RELEASE:
@@ -232,7 +233,6 @@ class _Run(Assigning):
                 self._claim(Fault.LOCK_MISUSE, way, shared, span, "held shared")
                 # Two who upgrade wait for each other; that they do not is not shown here.
                 self._claim(LOCK_ORDER, way, FALSE, span, "upgrade is outside the fragment")
-                self._step.waits = lock
                 self._step.acquires.add(name)
                 way.given = (*way.given, shared, negation(world.taken(name, at)))
                 self._set(world, name, at, Mode.SHARED, held=False)
@@ -270,9 +270,8 @@ class _Run(Assigning):
         self.run(instruction.failure, failed, then)
 
     def _set(self, world: World, name: str, at: Terms, mode: Mode, *, held: bool) -> None:
-        self._step.locks.add(name)
         maps = world.exclusive if mode is Mode.EXCLUSIVE else world.shared
-        if mode is Mode.SHARED and self._setting.kinds[name] is not LockKind.RW:
+        if mode is Mode.SHARED and self._theory.locks[name].kind is not LockKind.RW:
             return
         old = maps[name]
         if held:
@@ -283,17 +282,16 @@ class _Run(Assigning):
     def _in_order(self, name: str, at: Terms, way: Way, span: Span) -> None:
         """Claim that the lock comes after all that the thread holds."""
         world = way.world
-        classes = {c.name: c for c in self._theory.model.locks}
-        for other, declared in classes.items():
+        for other, declared in self._theory.locks.items():
             if (other, name) in self._order.before:
                 continue
-            x = tuple(t for type_ in declared.indices for t in self._theory.variables("h", type_))
+            x = self._theory.lock_index(other)
             held = world.held(other, x)
             goal = negation(held)
             if other == name and name in self._order.ascending | self._order.descending:
                 first, second = (x, at) if name in self._order.ascending else (at, x)
                 goal = implies(held, self._tuple_less(first, second, declared.indices))
-            goal = goal if not x or is_true(goal) else z3.ForAll(list(x), goal)
+            goal = for_all(x, goal)
             self._claim(LOCK_ORDER, way, goal, span, f"{name} comes after {other}")
 
     def _tuple_less(self, a: Terms, b: Terms, types: tuple[Type, ...]) -> Any:
@@ -309,12 +307,11 @@ class _Run(Assigning):
     def _finish(self, slot: int, way: Way, span: Span) -> None:
         before = way.world.locals[slot]
         assert isinstance(before, Locks)
-        for name, declared in ((c.name, c) for c in self._theory.model.locks):
-            x = tuple(t for type_ in declared.indices for t in self._theory.variables("h", type_))
+        for name in self._theory.locks:
+            x = self._theory.lock_index(name)
             was = any_of([before.exclusive[name](*x), before.shared[name](*x)])
             now = way.world.held(name, x)
-            goal = z3.simplify(was == now)
-            goal = goal if not x or is_true(goal) else z3.ForAll(list(x), goal)
+            goal = for_all(x, z3.simplify(was == now))
             self._claim(
                 Fault.LOCK_MISUSE, way, goal, span, f"returns with the {name} locks it began with"
             )

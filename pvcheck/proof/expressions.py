@@ -41,11 +41,11 @@ from pvcheck.model.types import (
     ListOf,
     Optional,
     SetOf,
-    Snapshot,
     Sort,
     Struct,
     Type,
 )
+from pvcheck.model.walk import nodes
 from pvcheck.proof.collections import Collections
 from pvcheck.proof.evaluation import bare, fit
 from pvcheck.proof.theory import inner
@@ -66,7 +66,6 @@ from pvcheck.proof.values import (
     negation,
     terms,
 )
-from pvcheck.proof.values import Snapshot as SnapshotValue
 from pvcheck.proof.z3_terms import FALSE, TRUE, is_false
 
 
@@ -88,6 +87,8 @@ class Evaluator(Collections):
             case Self(type=type_):
                 return self.world.self_element(type_)
             case Bound(number=number):
+                if number not in self.bound:
+                    raise OutsideFragment("a variable of such a quantifier")
                 return self.bound[number]
             case Read(variable=variable, indices=indices):
                 return self._read(variable, indices)
@@ -113,9 +114,13 @@ class Evaluator(Collections):
             case LockTest(ask=ask, lock=lock, type=type_):
                 return self._lock_test(ask, lock, type_)
             case TakeSnapshot(counter=counter, indices=indices):
-                return self.world.snapshot(counter, self._counter_indices(counter, indices))
+                self._accessed(counter, indices)
+                return Opaque()
             case Changed(counter=counter, indices=indices, snapshot=snapshot):
-                return self._changed(counter, indices, snapshot)
+                self._accessed(counter, indices)
+                self.value(snapshot)
+                self.fault(Fault.NONE_ACCESS, terms(self.unknown(Bool(), "other_element"))[0])
+                return self.unknown(expr.type, "changed")
         raise OutsideFragment(f"{type(expr).__name__.lower()}")
 
     def _constant(self, value: Any, type_: Type) -> Value:
@@ -126,7 +131,7 @@ class Evaluator(Collections):
                 return Atom(z3.IntVal(value))
             case Enum():
                 return Atom(self.theory.label(type_, value))
-            case _ if self.theory.is_opaque(type_) and not isinstance(type_, Snapshot):
+            case _ if self.theory.is_opaque(type_):
                 return Opaque()
             case Optional(of=of):
                 if value is None:
@@ -140,8 +145,6 @@ class Evaluator(Collections):
                 return self._empty(type_)
             case Sort():
                 return self.theory.converted(("element", value), Tuple(()), type_)
-            case Snapshot(counter=counter):
-                return self.world.snapshot(counter, ())
         return self.unknown(type_)
 
     def _default(self, type_: Type) -> Value:
@@ -151,34 +154,18 @@ class Evaluator(Collections):
     # State
 
     def _read(self, variable: str, indices: tuple[Expr, ...]) -> Value:
-        declared = {v.name: v for v in self.theory.model.variables}[variable]
-        at = self.indices(indices, tuple(b.type for b in declared.binders))
+        return self.world.read(variable, self._accessed(variable, indices))
+
+    def _accessed(self, variable: str, indices: tuple[Expr, ...]) -> Terms:
+        """Where it is read."""
+        binders = self.theory.variables[variable].binders
+        at = self.indices(indices, tuple(b.type for b in binders))
         if self.guarded:
             self.fault(Fault.RACE, negation(self.world.may_read(variable, at)))
-        return self.world.read(variable, at)
-
-    def _counter_indices(self, counter: str, indices: tuple[Expr, ...]) -> Terms:
-        declared = {v.name: v for v in self.theory.model.variables}[counter]
-        at = self.indices(indices, tuple(b.type for b in declared.binders))
-        if self.guarded:
-            self.fault(Fault.RACE, negation(self.world.may_read(counter, at)))
         return at
 
-    def _changed(self, counter: str, indices: tuple[Expr, ...], snapshot: Expr) -> Value:
-        at = self._counter_indices(counter, indices)
-        seen = self.value(snapshot)
-        assert isinstance(seen, SnapshotValue)
-        same = all_of([seen.taken, equal_terms(at, seen.element)])
-        self.fault(Fault.NONE_ACCESS, negation(same))
-        changed = self.theory.unknown("changed", self.over, (), z3.BoolSort())()
-        self.fact(
-            implies(all_of([negation(changed), same]), self.world.unchanged(counter, at, seen))
-        )
-        return Atom(changed)
-
     def lock_indices(self, lock: LockRef) -> Terms:
-        declared = {c.name: c for c in self.theory.model.locks}[lock.lock]
-        return self.indices(lock.indices, declared.indices)
+        return self.indices(lock.indices, self.theory.locks[lock.lock].indices)
 
     def _lock_test(self, ask: Ask, lock: LockRef, type_: Type) -> Value:
         at = self.lock_indices(lock)
@@ -217,6 +204,7 @@ class Evaluator(Collections):
             case Op.ELEMENT | Op.SHIFT:
                 return self._element(expr)
             case Op.ORDINAL:
+                self.value(args[0])
                 return self.unknown(expr.type, "ordinal")
             case Op.DEREF:
                 value = self.value(args[0])
@@ -293,7 +281,7 @@ class Evaluator(Collections):
                     return negation(a)
                 return all_of([equal_terms((a,), (b,)), implies(a, self.equal(x, y, type_))])
             case Set(has=one), Set(has=other) if isinstance(type_, SetOf):
-                e = self.theory.variables("e", inner(type_))
+                e = self.theory.constants("e", inner(type_))
                 return z3.ForAll(list(e), one(*e) == other(*e))
         return terms(self.unknown(Bool(), "equal"))[0]
 
@@ -348,6 +336,8 @@ class Evaluator(Collections):
     def _element(self, expr: Apply) -> Value:
         if expr.op is Op.ELEMENT and (value := self._of_runs(expr)) is not None:
             return value
+        if not self._in_range(expr):
+            self.fault(Fault.BOUNDS, terms(self.unknown(Bool(), "out_of_range"))[0])
         # Some function of what is read.
         read: list[Expr] = []
 
@@ -358,9 +348,9 @@ class Evaluator(Collections):
             return rebuild(part, hole)
 
         pattern = tuple(map(hole, expr.args))
+        if not all(isinstance(n, Apply | Bound | Const | Param | SizeOf) for n in nodes(pattern)):
+            return self._opaque(expr)
         values = tuple(fit(self.value(e), e.type, bare(e.type)) for e in read)
-        if not self._in_range(expr):
-            self.fault(Fault.BOUNDS, terms(self.unknown(Bool(), "out_of_range"))[0])
         try:
             return self.theory.converted((expr.op, pattern), Tuple(values), expr.type)
         except OutsideFragment:
@@ -397,10 +387,9 @@ class Evaluator(Collections):
         return None
 
     def _in_range(self, expr: Apply) -> bool:
-        sizes = {d.type: d.size for d in self.theory.model.sorts}
         match expr:
             case Apply(op=Op.ELEMENT, args=(Apply(op=Op.MOD, args=(_, by)),), type=Sort() as sort):
-                return by in (SizeOf(sort.name), sizes.get(sort))
+                return by in (SizeOf(sort.name), self.theory.sizes.get(sort))
             case Apply(op=Op.ELEMENT, args=(Const(value=0),)):
                 return True
         return False

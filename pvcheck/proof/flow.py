@@ -34,9 +34,6 @@ class Flow:
     heads: Mapping[int, Changes]
     """Where the steps back lead to, and what happens on the way round."""
 
-    def goes_back(self, source: int, target: int) -> bool:
-        return target >= 0 and self.order.index(target) <= self.order.index(source)
-
 
 def targets(code: Code) -> tuple[int, ...]:
     """Where a step can end, ``FINISHED`` apart."""

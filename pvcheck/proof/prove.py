@@ -1,8 +1,7 @@
-"""Proofs of a whole specification, in parts that can be made side by side.
+"""The proof of one part of a specification.
 
-A part is what one thread family does in one operation. What the parts assume in common (facts where
-operations begin, guards of elements, invariants) is kept only if every part brings it along; so they are
-made again until nothing is lost any more.
+What the parts assume in common (which locks are not held between two operations) is kept only if every
+part brings it along; so they are made again until nothing is lost any more.
 """
 
 from __future__ import annotations
@@ -10,33 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import z3
 
-from pvcheck.model.code import Begin
-from pvcheck.model.model import DEADLOCK, LOCK_ORDER, Fault, Model, ThreadFamily
-from pvcheck.model.types import Int
-from pvcheck.model.walk import nodes
+from pvcheck.model.expr import Const
+from pvcheck.model.model import DEADLOCK, LOCK_ORDER, Fault, Model
+from pvcheck.model.types import Bool, Int
 from pvcheck.proof import deadlock
-from pvcheck.proof.discharge import TRIES, Context
-from pvcheck.proof.discipline import Discipline
+from pvcheck.proof.discharge import Context, ancestors
+from pvcheck.proof.parts import Part
 from pvcheck.proof.state import Setting
 from pvcheck.proof.theory import Theory
-from pvcheck.proof.unfold import Check, Node, unfold
+from pvcheck.proof.unfold import Candidate, Check, Node, unfold
 from pvcheck.proof.values import Atom, OutsideFragment, Value, all_of
 from pvcheck.source import Span
 
 LOCK_PROPERTIES = (DEADLOCK, LOCK_ORDER, str(Fault.RACE), str(Fault.LOCK_MISUSE))
-"""What most work is put into: that locks are taken, used and given back as they should be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A thread family in one operation; ``None``: in all that it does."""
-
-    family: str
-    operation: str | None
+"""What is proved: that locks are taken, used and given back as they should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +33,7 @@ class Assumed:
     """What parts assume of each other, less what was lost."""
 
     lost: frozenset[str] = frozenset()
-    """Names of candidates, guards of elements and invariants that do not hold, or are not known to."""
+    """Candidates at the cuts that do not hold, or are not known to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,74 +53,38 @@ class PartResult:
     """By property: how many obligations."""
     failed: tuple[Failed, ...]
     lost: frozenset[str]
-    """Of what other parts assume as well."""
-    reached: frozenset[Span]
-    """Statements that some thread may come to."""
-    unreached: frozenset[Span]
-    """Statements of which a copy is never come to, in any instance."""
+    """Of what other parts assume as well, what this one does not bring along."""
+    reached: frozenset[int]
+    """Locations that some thread may come to."""
 
 
-def parts(model: Model) -> tuple[Part, ...]:
-    """The parts, the longest first as far as that is plain."""
-    found: list[tuple[int, Part]] = []
-    for family in model.threads:
-        begun = [
-            n.operation
-            for location in family.locations
-            for n in nodes(location.code)
-            if isinstance(n, Begin)
-        ]
-        apart = _choices_of_operations(family)
-        for operation in apart or (None,):
-            found.append(
-                (0 if operation is None else -begun.index(operation), Part(family.name, operation))
-            )
-    return tuple(part for _, part in found)
-
-
-def _choices_of_operations(family: ThreadFamily) -> tuple[str, ...]:
-    """The operations of the family, if leaving all but one of them out leaves that one whole."""
-    from pvcheck.model.expr import OpAllowed  # noqa: PLC0415
-
-    guarded = [
-        n.operation
-        for location in family.locations
-        for n in nodes(location.code)
-        if isinstance(n, OpAllowed)
-    ]
-    return tuple(dict.fromkeys(guarded))
-
-
-def open_parameters(model: Model) -> frozenset[str]:
-    """Those that some default instance sets; a proof is for all their values. Numbers always are open."""
+def fixed_parameters(model: Model) -> dict[str, bool]:
+    """Truth parameters that no default instance sets, and their values; a proof is for all values of
+    the others, and of numbers."""
     set_somewhere = {name for i in model.instances if i.default for name, _ in i.values}
-    return frozenset(
-        p.name for p in model.parameters if isinstance(p.type, Int) or p.name in set_somewhere
-    )
+    return {
+        p.name: bool(p.default.value)
+        for p in model.parameters
+        if p.name not in set_somewhere and isinstance(p.type, Bool) and isinstance(p.default, Const)
+    }
 
 
 def settings(model: Model, part: Part, fixed: Mapping[str, bool]) -> Setting:
     """``fixed``: values of Boolean parameters."""
     theory = Theory(model)
     family = next(f for f in model.threads if f.name == part.family)
-    itself = () if family.sort is None else theory.variables("self", family.sort)
+    itself = () if family.sort is None else theory.constants("self", family.sort)
+    chosen = {**fixed_parameters(model), **fixed}
     parameters: dict[str, Value] = {}
-    is_open = open_parameters(model)
     for parameter in model.parameters:
         name = parameter.name
         if isinstance(parameter.type, Int):
             parameters[name] = Atom(z3.Int(f"param.{name}"))
-        elif name in fixed:
-            parameters[name] = Atom(z3.BoolVal(fixed[name]))
-        elif name in is_open:
-            parameters[name] = Atom(z3.Bool(f"param.{name}"))
+        elif name in chosen:
+            parameters[name] = Atom(z3.BoolVal(chosen[name]))
         else:
-            value = getattr(parameter.default, "value", None)
-            parameters[name] = Atom(
-                z3.BoolVal(value) if isinstance(value, bool) else z3.Bool(f"param.{name}")
-            )
-    only = None if part.operation is None else frozenset({part.operation})
-    return Setting(theory, Discipline.of(theory), family, itself, parameters, only)
+            parameters[name] = Atom(z3.Bool(f"param.{name}"))
+    return Setting(theory, family, itself, parameters, part.left_out, part.cut)
 
 
 class Prover:
@@ -146,11 +99,9 @@ class Prover:
         self._theory = setting.theory
         self._unfolding = unfold(setting, model.order)
         self._axioms = [f for axiom in self._theory.axioms for f in axiom.formulas]
-        names = {_name(c): c.literal for c in self._unfolding.candidates}
-        names |= {_guard_name(g.literal): g.literal for g in setting.discipline.elements}
+        names = {self._name(c): c.literal for c in self._unfolding.candidates}
         self._alive = {n: literal for n, literal in names.items() if n not in assumed.lost}
-        self._setting = setting
-        self._lost = set(assumed.lost)
+        self._lost: set[str] = set()
 
     # Candidates
 
@@ -158,37 +109,25 @@ class Prover:
         """Drop candidates until what is left comes along on all ways."""
         waiting = set(self._unfolding.nodes)
         while waiting:
-            dropped_at: set[int] = set()
-            guards = False
+            dropped: set[int] = set()
             for number, node in self._unfolding.nodes.items():
-                if number not in waiting:
-                    continue
-                heads, lost_guard = self._drop_at(number, node)
-                dropped_at |= heads
-                guards |= lost_guard
-            if guards:
-                waiting = set(self._unfolding.nodes)
-                continue
-            waiting = {
-                number for number in self._unfolding.nodes if dropped_at & self._behind[number]
-            }
+                if number in waiting:
+                    dropped |= self._drop_at(number, node)
+            waiting = {number for number in self._unfolding.nodes if dropped & self._behind[number]}
 
     @cached_property
     def _behind(self) -> Mapping[int, frozenset[int]]:
         """By location: the locations on the ways to it."""
-        from pvcheck.proof.discharge import ancestors  # noqa: PLC0415
-
         return {
             number: frozenset(a.location.number for a in ancestors(self._unfolding, number))
             for number in self._unfolding.nodes
         }
 
-    def _drop_at(self, number: int, node: Node) -> tuple[set[int], bool]:
-        checks = [c for c in node.checks if _name(c.candidate) in self._alive]
-        guards = [c for c in node.claims if c.property in self._guards]
-        guards = [c for c in guards if _guard_name(c.property) in self._alive]
-        if not checks and not guards:
-            return set(), False
+    def _drop_at(self, number: int, node: Node) -> set[int]:
+        """Drop what steps from a location do not bring along; the heads where it was assumed."""
+        checks = [c for c in node.checks if self._name(c.candidate) in self._alive]
+        if not checks:
+            return set()
         context = self._context(number)
         dropped: set[int] = set()
         for group in _by_way(checks):
@@ -196,23 +135,16 @@ class Prover:
             if len(group) > 1 and context.quickly(group[0].given, together):
                 continue
             for check in group:
-                name = _name(check.candidate)
+                name = self._name(check.candidate)
                 if name in self._alive and not context.proves(check.given, check.goal):
                     del self._alive[name]
-                    self._lost.add(name)
                     dropped.add(check.candidate.head)
-        lost = False
-        for claim in guards:
-            name = _guard_name(claim.property)
-            if name in self._alive and not context.proves(claim.given, claim.goal):
-                del self._alive[name]
-                self._lost.add(name)
-                lost = True
-        return dropped, lost
+                    if check.candidate.head == self._part.cut:
+                        self._lost.add(name)
+        return dropped
 
-    @cached_property
-    def _guards(self) -> frozenset[str]:
-        return frozenset(str(g.literal) for g in self._setting.discipline.elements)
+    def _name(self, candidate: Candidate) -> str:
+        return f"{self._part.family} {candidate.head}: {candidate.name}"
 
     def _context(self, number: int) -> Context:
         return Context(self._axioms, list(self._alive.values()), self._unfolding, number)
@@ -223,16 +155,15 @@ class Prover:
         """What can be shown with the candidates that are left."""
         proved: dict[str, int] = {}
         failed: list[Failed] = []
-        reached: set[Span] = set()
-        unreached: set[Span] = set()
-        for number, node in [(-1, self._unfolding.start), *self._unfolding.nodes.items()]:
-            claims = [c for c in node.claims if c.property not in self._guards]
-            claims += deadlock.claims(self._unfolding, node)
+        reached: set[int] = set()
+        for number, node in self._unfolding.nodes.items():
+            claims = [c for c in node.claims if c.property in LOCK_PROPERTIES]
+            claims += deadlock.claims(node)
             context = self._context(number)
-            (reached if context.reachable else unreached).add(node.location.span)
+            if context.reachable:
+                reached.add(node.location.number)
             for claim in claims:
-                hard = claim.property in LOCK_PROPERTIES
-                if context.proves(claim.given, claim.goal, TRIES if hard else TRIES[:1]):
+                if context.proves(claim.given, claim.goal):
                     proved[claim.property] = proved.get(claim.property, 0) + 1
                 else:
                     failed.append(
@@ -244,16 +175,7 @@ class Prover:
             tuple(failed),
             frozenset(self._lost),
             frozenset(reached),
-            frozenset(unreached),
         )
-
-
-def _name(candidate: Any) -> str:
-    return f"{candidate.head}: {candidate.name}"
-
-
-def _guard_name(literal: Any) -> str:
-    return str(literal).partition("!")[0]
 
 
 def _by_way(checks: Sequence[Check]) -> list[list[Check]]:
@@ -273,18 +195,6 @@ def prove_part(model: Model, part: Part, assumed: Assumed, fixed: Mapping[str, b
         family = next(f for f in model.threads if f.name == part.family)
         what = f"{outside.what} is outside the fragment"
         failed = tuple(Failed(p, family.span, what, part.operation) for p in LOCK_PROPERTIES)
-        return PartResult(part, {}, failed, frozenset(), frozenset(), frozenset())
+        return PartResult(part, {}, failed, frozenset(), frozenset())
     prover.settle()
     return prover.result()
-
-
-def shared(model: Model, results: Sequence[PartResult]) -> frozenset[str]:
-    """Of what was lost in some part: what another one assumes as well."""
-    begins = {
-        f"{location.number}: "
-        for family in model.threads
-        for location in family.locations
-        if any(isinstance(n, Begin) for n in nodes(location.code))
-    }
-    lost = frozenset().union(*(r.lost for r in results))
-    return frozenset(name for name in lost if name.startswith(("guard.", *begins)))

@@ -8,8 +8,8 @@ obligations (see pvcheck/docs/proofs.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -17,8 +17,6 @@ import z3
 
 from pvcheck.model.model import GuardLock, LockKind, ThreadFamily, Variable
 from pvcheck.model.types import ListOf, LockSet, Optional, SetOf, Type
-from pvcheck.model.types import Snapshot as SnapshotType
-from pvcheck.proof.discipline import Discipline, ElementGuard
 from pvcheck.proof.evaluation import Notes
 from pvcheck.proof.expressions import Evaluator
 from pvcheck.proof.theory import Theory, inner
@@ -29,19 +27,17 @@ from pvcheck.proof.values import (
     Opaque,
     OutsideFragment,
     Set,
-    Snapshot,
     Terms,
     Value,
     all_of,
     any_of,
-    choose_function,
     choose_value,
     equal_terms,
     implies,
     negation,
     terms,
 )
-from pvcheck.proof.z3_terms import FALSE, TRUE, is_true
+from pvcheck.proof.z3_terms import FALSE, TRUE, for_all, is_true
 
 
 @dataclass(frozen=True)
@@ -61,45 +57,26 @@ class Setting:
     """What is the same in all states: the types, the thread, the parameters."""
 
     theory: Theory
-    discipline: Discipline
     family: ThreadFamily
     itself: Terms
     """The element of the family's sort that the thread is."""
     parameters: Mapping[str, Value]
-    only: frozenset[str] | None = None
-    """The operations that threads start; ``None``: all."""
-
-    @cached_property
-    def variables(self) -> dict[str, Variable]:
-        return {v.name: v for v in self.theory.model.variables}
-
-    @cached_property
-    def kinds(self) -> dict[str, LockKind]:
-        return {c.name: c.kind for c in self.theory.model.locks}
+    left_out: frozenset[str] = frozenset()
+    """Operations that are chosen in other parts."""
+    cut: int | None = None
+    """The location between two operations, at which no more is assumed than in other parts."""
 
     @cached_property
     def protecting(self) -> dict[str, frozenset[str]]:
         """By shared variable: the lock classes of which a lock keeps others from changing it."""
-        found: dict[str, set[str]] = {
-            name: {g.lock.lock for g in v.guard.locks} if v.guard else set()
-            for name, v in self.variables.items()
+        return {
+            v.name: frozenset(g.lock.lock for g in v.guard.locks) if v.guard else frozenset()
+            for v in self.theory.data
         }
-        for guard in self.discipline.elements:
-            found[guard.variable].add(guard.lock)
-        return {name: frozenset(classes) for name, classes in found.items()}
-
-    def lock_leaves(self, lock: str) -> tuple[Any, ...]:
-        indices = {c.name: c.indices for c in self.theory.model.locks}[lock]
-        return tuple(leaf for i in indices for leaf in self.theory.leaves(i))
-
-    def index_leaves(self, variable: str) -> tuple[Any, ...]:
-        return tuple(
-            leaf for b in self.variables[variable].binders for leaf in self.theory.leaves(b.type)
-        )
 
     def anything(self, variable: str, name: str) -> Function:
         """An unknown shared variable: from indices to values."""
-        return unknown_variable(self.theory, self.variables[variable], name)
+        return unknown_variable(self.theory, self.theory.variables[variable], name)
 
 
 def unknown_variable(theory: Theory, variable: Variable, name: str) -> Function:
@@ -131,7 +108,7 @@ def flat(theory: Theory, variable: Variable, function: Function) -> Function:
     """The same function, written down once: what it is at some index is put together no more."""
     if theory.is_opaque(variable.type):
         return function
-    index = tuple(t for b in variable.binders for t in theory.variables("i", b.type))
+    index = theory.variable_index(variable.name)
     value = function(*index)
 
     def at(term: Any, extra: Terms, *given: Any) -> Any:
@@ -139,12 +116,12 @@ def flat(theory: Theory, variable: Variable, function: Function) -> Function:
 
     match value:
         case Set(has):
-            e = theory.variables("e", inner(variable.type))
+            e = theory.constants("e", inner(variable.type))
             inside = z3.simplify(has(*e))
             return Function(lambda *i: Set(Function(lambda *x: at(inside, e, *i, *x))))
         case List(once, twice, filled):
             of = inner(variable.type)
-            e = theory.variables("e", inner(of) if isinstance(of, SetOf) else of)
+            e = theory.constants("e", inner(of) if isinstance(of, SetOf) else of)
             parts = [z3.simplify(part) for part in (once(*e), twice(*e), filled)]
             return Function(
                 lambda *i: List(
@@ -176,9 +153,8 @@ class World:
         self._rest: dict[str, Function] = {}
         self._others: dict[tuple[str, str], Function] = {}
         self.facts: list[Any] = []
-        for variable in setting.variables.values():
-            if not variable.counter:
-                self.heap[variable.name] = self._met(variable)
+        for variable in setting.theory.data:
+            self.heap[variable.name] = self._met(variable)
 
     def copy(self) -> World:
         other = object.__new__(World)
@@ -211,65 +187,40 @@ class World:
             own = self.setting.protecting[name] & set(gained)
             function = self.heap[name] if own else mine
             if function is not self._before.heap[name]:
-                function = flat(self.theory, self.setting.variables[name], function)
+                function = flat(self.theory, self.theory.variables[name], function)
             heap[name] = function
         return ThreadState(kept, heap, dict(self.exclusive), dict(self.shared))
+
+    def none_held(self) -> Iterator[tuple[str, Any]]:
+        """By lock class: that the thread holds no lock of it."""
+        for name in self.theory.locks:
+            x = self.theory.lock_index(name)
+            held = self.held(name, x)
+            yield name, for_all(x, negation(held), held)
 
     # What the thread owns
 
     def _met(self, variable: Variable) -> Function:
         mine = self._before.heap[variable.name]
         name = variable.name
-        guards = [g for g in self.setting.discipline.elements if g.variable == name]
 
         def value(*index: Any) -> Value:
-            owned = self._owned_before(variable, index)
-            if is_true(owned):
+            is_mine = owned(self.setting, self._before, variable, index)
+            if is_true(is_mine):
                 known: Value = mine(*index)
                 return known
             if name not in self._rest:
                 self._rest[name] = self.setting.anything(name, f"world.{name}")
                 self._well_formed(variable)
-            rest = self._rest[name](*index)
-            if not guards:
-                return choose_value(owned, mine(*index), rest)
-            kept = mine(*index)
-
-            def leaf(a: Function, b: Function) -> Function:
-                return Function(
-                    lambda *e: choose_function(
-                        any_of([owned, *(self._named(g, e, self._before) for g in guards)]), a, b
-                    )(*e)
-                )
-
-            match kept, rest:
-                case Set(a), Set(b):
-                    return Set(leaf(a, b))
-                case List(), List():
-                    once = leaf(kept.once, rest.once)
-                    element = self.theory.variables("e", inner(variable.type))
-                    filled = z3.Exists(list(element), once(*element))
-                    return List(once, leaf(kept.twice, rest.twice), filled)
-            raise AssertionError("only collections have element guards")
+            return choose_value(is_mine, mine(*index), self._rest[name](*index))
 
         return Function(value)
 
     def _well_formed(self, variable: Variable) -> None:
-        index = tuple(
-            z3.Const(self.theory.unique("i"), leaf)
-            for leaf in self.setting.index_leaves(variable.name)
-        )
+        index = self.theory.variable_index(variable.name)
         value = self._rest[variable.name](*index)
         for formula in self.theory.is_well_formed(value, variable.type):
             self.facts.append(z3.ForAll(list(index), formula) if index else formula)
-
-    def _named(self, guard: ElementGuard, element: Terms, state: ThreadState) -> Any:
-        at = tuple(element[p] for p in guard.positions)
-        held = any_of([state.exclusive[guard.lock](*at), state.shared[guard.lock](*at)])
-        return all_of([guard.literal, held])
-
-    def _owned_before(self, variable: Variable, index: Terms) -> Any:
-        return owned(self.setting, self._before, variable, index)
 
     # As the evaluator sees it
 
@@ -278,28 +229,21 @@ class World:
         return value
 
     def may_read(self, variable: str, indices: Terms) -> Any:
-        declared = self.setting.variables[variable]
+        declared = self.theory.variables[variable]
         if declared.guard is None:
             return TRUE
         return owned(self.setting, self, declared, indices)
 
     def may_write(self, variable: str, indices: Terms) -> Any:
-        return writable(self.setting, self, self.setting.variables[variable], indices)
+        return writable(self.setting, self, self.theory.variables[variable], indices)
 
     def local(self, slot: int, type_: Type) -> Value:
         if slot not in self.locals:
             # Never read before it is set; a declaration without a value sets it.
-            self.locals[slot] = self.anything_local(slot, type_)
+            assert not isinstance(type_, LockSet), "set by Begin"
+            name = self.setting.family.locals[slot].name
+            self.locals[slot] = self.theory.anything(name, type_)
         return self.locals[slot]
-
-    def anything_local(self, slot: int, type_: Type) -> Value:
-        name = f"{self.setting.family.locals[slot].name}"
-        match type_:
-            case SnapshotType(counter=counter):
-                return self.no_snapshot(counter)
-            case LockSet():
-                raise AssertionError("set by Begin")
-        return self.theory.anything(name, type_)
 
     def self_element(self, type_: Type) -> Value:
         return self.theory.shape(type_, list(self.setting.itself))
@@ -308,7 +252,7 @@ class World:
         return self.setting.parameters[name]
 
     def allows(self, operation: str) -> bool:
-        return self.setting.only is None or operation in self.setting.only
+        return operation not in self.setting.left_out
 
     def held(self, lock: str, indices: Terms) -> Any:
         return any_of([self.exclusive[lock](*indices), self.shared[lock](*indices)])
@@ -321,15 +265,15 @@ class World:
 
     def _meet_others(self, lock: str) -> None:
         setting = self.setting
-        leaves = setting.lock_leaves(lock)
+        leaves = self.theory.lock_leaves(lock)
         exclusive = self.theory.unknown(f"others.{lock}", (), leaves, z3.BoolSort())
         never = Function(lambda *_: FALSE)
-        rw = setting.kinds[lock] is LockKind.RW
+        rw = self.theory.locks[lock].kind is LockKind.RW
         shared = (
             self.theory.unknown(f"others.shared.{lock}", (), leaves, z3.BoolSort()) if rw else never
         )
         self._others[lock, "exclusive"], self._others[lock, "shared"] = exclusive, shared
-        index = tuple(z3.Const(self.theory.unique("l"), leaf) for leaf in leaves)
+        index = self.theory.lock_index(lock)
         before = self._before
         mine = any_of([before.exclusive[lock](*index), before.shared[lock](*index)])
         formula = all_of(
@@ -364,38 +308,15 @@ class World:
             any_of([mine, others]), choose_value(mine, self.self_element(inner(type_)), owner)
         )
 
-    def snapshot(self, counter: str, indices: Terms) -> Snapshot:
-        saved = {name: self.heap[name] for name in self.setting.discipline.versions[counter]}
-        return Snapshot(TRUE, indices, saved)
-
-    def no_snapshot(self, counter: str) -> Snapshot:
-        none = self.snapshot(counter, ())
-        binders = self.setting.variables[counter].binders
-        at = tuple(t for b in binders for t in self.theory.variables("none", b.type))
-        return replace(none, taken=FALSE, element=at)
-
-    def unchanged(self, counter: str, indices: Terms, snapshot: Snapshot) -> Any:
-        return all_of(
-            [
-                same_value(
-                    self.theory,
-                    self.heap[name](*indices),
-                    then(*indices),
-                    self.setting.variables[name].type,
-                )
-                for name, then in snapshot.saved.items()
-            ]
-        )
-
 
 def same_value(theory: Theory, a: Value, b: Value, type_: Type) -> Any:
     """That two values are the same, as far as they are known."""
     match a, b:
         case Set(x), Set(y):
-            e = theory.variables("e", inner(type_))
+            e = theory.constants("e", inner(type_))
             return z3.ForAll(list(e), x(*e) == y(*e))
         case List(), List():
-            e = theory.variables(
+            e = theory.constants(
                 "e", inner(inner(type_)) if isinstance(inner(type_), SetOf) else inner(type_)
             )
             return z3.And(
@@ -407,7 +328,7 @@ def same_value(theory: Theory, a: Value, b: Value, type_: Type) -> Any:
             return all_of(
                 [some_a == some_b, implies(some_a, same_value(theory, x, y, inner(type_)))]
             )
-        case (Opaque() | Snapshot(), _) | (_, Opaque()):
+        case (Opaque(), _) | (_, Opaque()):
             return TRUE
     return equal_terms(terms(a), terms(b))
 
@@ -415,12 +336,7 @@ def same_value(theory: Theory, a: Value, b: Value, type_: Type) -> Any:
 def owned(setting: Setting, state: ThreadState | World, variable: Variable, index: Terms) -> Any:
     """Whether nobody but the thread changes the element."""
     if variable.guard is None:
-        position = setting.discipline.own_index.get(variable.name)
-        if position is None:
-            return FALSE
-        start = sum(len(setting.theory.leaves(b.type)) for b in variable.binders[:position])
-        mine = index[start : start + len(setting.itself)]
-        return equal_terms(mine, setting.itself)
+        return FALSE
     return any_of(
         [_guards(setting, state, (variable, g), index, every=False) for g in variable.guard.locks]
     )
@@ -461,7 +377,7 @@ def _guards(
     try:
         if guard.binder is None:
             return held()
-        x = setting.theory.variables("g", guard.binder.type)
+        x = setting.theory.constants("g", guard.binder.type)
         pure.bound[guard.binder.number] = setting.theory.shape(guard.binder.type, list(x))
         where = TRUE if guard.where is None else pure.truth(guard.where)
         if every:

@@ -6,10 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pvcheck.model.code import (
-    Code,
-)
-from pvcheck.model.expr import Expr, LockRef, Read
+from pvcheck.model.code import Code
+from pvcheck.model.expr import Changed, Expr, Read, TakeSnapshot
 from pvcheck.model.model import Fault, LockOrder
 from pvcheck.model.types import Int, Optional, Type
 from pvcheck.model.walk import nodes
@@ -19,6 +17,7 @@ from pvcheck.proof.state import Setting, World
 from pvcheck.proof.values import (
     Maybe,
     OutsideFragment,
+    Terms,
     Value,
     negation,
     terms,
@@ -60,16 +59,10 @@ class Step:
     ends: list[End] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     notes: Notes = field(default_factory=Notes)
-    waits: LockRef | None = None
-    """The lock it begins with waiting for."""
     awaits: Any = None
     """The condition it begins with waiting for."""
     acquires: set[str] = field(default_factory=set)
     """Classes of which a lock is taken."""
-    written: set[str] = field(default_factory=set)
-    """Shared variables."""
-    locks: set[str] = field(default_factory=set)
-    """Classes of which a lock was taken or given back."""
 
     @property
     def facts(self) -> list[Any]:
@@ -82,9 +75,11 @@ class Way:
 
     world: World
     given: tuple[Any, ...] = ()
+    over: Terms = ()
+    """Constants that stand for any values: the way is gone for all of them at once."""
 
     def copy(self) -> Way:
-        return Way(self.world.copy(), self.given)
+        return Way(self.world.copy(), self.given, self.over)
 
 
 Then = Callable[[Way], None]
@@ -105,7 +100,7 @@ class Stepping:
 
     def _evaluator(self, way: Way) -> Evaluator:
         notes = Notes(facts=self._step.notes.facts)
-        return Evaluator(self._theory, way.world, notes, guarded=True)
+        return Evaluator(self._theory, way.world, notes, guarded=True, over=way.over)
 
     def _settle(self, evaluator: Evaluator, way: Way, span: Span) -> None:
         """Claim that what was evaluated has no fault, and go on from there without."""
@@ -118,16 +113,13 @@ class Stepping:
     def _claim(self, property_: str, way: Way, goal: Any, span: Span, what: str) -> None:
         self._step.claims.append(Claim(property_, way.given, goal, span, what))
 
-    def _unknown(self, type_: Type) -> Value:
-        return self._theory.anything("outside", type_)
-
     def _value(self, way: Way, expr: Expr, span: Span, wanted: Type | None = None) -> Value:
         evaluator = self._evaluator(way)
         try:
             value = evaluator.value(expr)
         except OutsideFragment as outside:
             self._outside(way, expr, span, outside.what)
-            return self._unknown(wanted or expr.type)
+            return self._theory.anything("outside", wanted or expr.type, way.over)
         self._settle(evaluator, way, span)
         return value if wanted is None else self._stored(way, value, expr.type, wanted, span)
 
@@ -144,7 +136,7 @@ class Stepping:
 
     def _outside(self, way: Way, part: Any, span: Span, what: str) -> None:
         """Nothing is known of what happens here: no fault can be excluded."""
-        reads = any(isinstance(n, Read) for n in nodes(part))
+        reads = any(isinstance(n, Read | TakeSnapshot | Changed) for n in nodes(part))
         for kind in ALL_FAULTS if reads else ALL_FAULTS[1:]:
             self._claim(kind, way, FALSE, span, f"{what} is outside the fragment")
 

@@ -6,9 +6,8 @@ in terms of the thread's locals.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -40,7 +39,7 @@ from pvcheck.proof.values import (
     negation,
     terms,
 )
-from pvcheck.proof.z3_terms import FALSE, for_all, is_true
+from pvcheck.proof.z3_terms import FALSE, for_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +58,11 @@ class Entry:
     location: Location
     changes: Changes
     state: ThreadState
+    takes: Takes
+
+
+Takes = Mapping[tuple[int, int], Op]
+"""Locals that are the least (``MIN``) or the greatest of what is left in another, or were."""
 
 
 def templates(entry: Entry) -> tuple[list[Template], list[Any]]:
@@ -69,7 +73,6 @@ def templates(entry: Entry) -> tuple[list[Template], list[Any]]:
         *_copies(entry),
         *_loops_over(entry, overs),
         *_locks(entry, overs),
-        *_own(entry),
         *_guarded(entry),
     ]
     return found, facts
@@ -85,12 +88,26 @@ def meetings(entry: Entry) -> list[Template]:
     ]
 
 
+def at_cut(setting: Setting) -> list[Template]:
+    """Candidates between two operations: the same in all parts of a proof."""
+    return [_not_held(setting, name) for name in setting.theory.locks]
+
+
+def _not_held(setting: Setting, name: str) -> Template:
+    def formula(state: ThreadState) -> Any:
+        x = setting.theory.lock_index(name)
+        held = any_of([state.exclusive[name](*x), state.shared[name](*x)])
+        return for_all(x, negation(held), held)
+
+    return Template(f"{name} not held", formula)
+
+
 # Locals
 
 
 def _locals(entry: Entry) -> Iterator[Template]:
     """A local is as it was, a set has lost elements, not both of two optional parts are there."""
-    turns = {turn for turn, _ in _takes(entry.setting.family)}
+    turns = {turn for turn, _ in entry.takes}
     for slot in entry.location.live:
         if slot not in entry.changes.slots or slot in turns:
             continue
@@ -147,7 +164,7 @@ def _subset(setting: Setting, slot: int, was: Value, type_: Type) -> Callable[[T
     of = inner(element) if isinstance(element, SetOf) else element
 
     def formula(state: ThreadState) -> Any:
-        x = setting.theory.variables("e", of)
+        x = setting.theory.constants("e", of)
         now = state.locals[slot]
         if not (isinstance(was, List) and isinstance(now, List)):
             return z3.ForAll(list(x), implies(members(now)(*x), members(was)(*x)))
@@ -164,7 +181,7 @@ def _filled(setting: Setting, slot: int, type_: Type) -> Callable[[ThreadState],
         now = state.locals[slot]
         if isinstance(now, List):
             return now.filled
-        x = setting.theory.variables("e", inner(type_))
+        x = setting.theory.constants("e", inner(type_))
         assert isinstance(now, Set)
         return z3.Exists(list(x), (now.meaning or now.has)(*x))
 
@@ -177,14 +194,14 @@ def _same_locks(setting: Setting, slot: int, was: Locks) -> Callable[[ThreadStat
         assert isinstance(now, Locks)
         same = []
         for name in was.exclusive:
-            x = _index(setting, name)
+            x = setting.theory.lock_index(name)
             body = all_of(
                 [
                     now.exclusive[name](*x) == was.exclusive[name](*x),
                     now.shared[name](*x) == was.shared[name](*x),
                 ]
             )
-            same.append(z3.ForAll(list(x), body) if x else body)
+            same.append(for_all(x, body))
         return all_of(same)
 
     return formula
@@ -227,7 +244,6 @@ class _Over:
 def _sets(entry: Entry) -> tuple[list[_Over], list[Any]]:
     found, facts = [], []
     family = entry.setting.family
-    takes = _takes(family)
     for rest in entry.location.live:
         type_ = family.locals[rest].type
         was = entry.state.locals[rest]
@@ -235,7 +251,7 @@ def _sets(entry: Entry) -> tuple[list[_Over], list[Any]]:
             continue
         assert isinstance(type_, SetOf)
         for turn in entry.location.live:
-            how = takes.get((turn, rest))
+            how = entry.takes.get((turn, rest))
             if turn not in entry.changes.slots or how is None:
                 continue
             first = terms(entry.state.locals[turn])
@@ -251,9 +267,7 @@ def _with(has: Function, element: Terms) -> Function:
     return Function(lambda *t: any_of([has(*t), equal_terms(t, element)]))
 
 
-@cache
-def _takes(family: ThreadFamily) -> dict[tuple[int, int], Op]:
-    """Locals that are the least (``MIN``) or the greatest of what is left in another, or were."""
+def takes(family: ThreadFamily) -> Takes:
     found: dict[tuple[int, int], Op] = {}
     copies: set[tuple[int, int]] = set()
     for location in family.locations:
@@ -290,7 +304,7 @@ def _turn_in_it(over: _Over) -> Callable[[ThreadState], Any]:
 
 def _rest_is(setting: Setting, over: _Over) -> Callable[[ThreadState], Any]:
     def formula(state: ThreadState) -> Any:
-        x = setting.theory.variables("e", over.type)
+        x = setting.theory.constants("e", over.type)
         rest = state.locals[over.rest]
         assert isinstance(rest, Set)
         left = all_of([over.all(*x), _turn_before(setting, state, over, x)])
@@ -318,11 +332,6 @@ def _turn_past(setting: Setting, state: ThreadState, over: _Over, x: Terms) -> A
 # Locks
 
 
-def _index(setting: Setting, lock: str) -> Terms:
-    indices = {c.name: c.indices for c in setting.theory.model.locks}[lock]
-    return tuple(t for i in indices for t in setting.theory.variables("l", i))
-
-
 def _none_held(entry: Entry) -> Iterator[Template]:
     for name in sorted(entry.changes.locks):
         yield Template(f"{name} none", _exactly(entry.setting, name, lambda _, x: FALSE))
@@ -334,10 +343,10 @@ _Held = Callable[[ThreadState, Terms], Any]
 def _locks(entry: Entry, overs: Sequence[_Over]) -> Iterator[Template]:
     """Which locks are held: as before, or those that a local names, or those of elements past."""
     setting = entry.setting
-    indices = {c.name: c.indices for c in setting.theory.model.locks}
     for name in sorted(entry.changes.locks):
+        indices = setting.theory.locks[name].indices
         was = entry.state.exclusive[name]
-        through = [over for over in overs if indices[name] == (over.type,)]
+        through = [over for over in overs if indices == (over.type,)]
         yield Template(f"{name} shared same", _shared_same(entry, name))
         for over in through:
             if name in entry.changes.taken:
@@ -351,15 +360,15 @@ def _locks(entry: Entry, overs: Sequence[_Over]) -> Iterator[Template]:
         yield Template(f"{name} same", _exactly(setting, name, _as_before(was)))
         for slot in entry.location.live:
             local = setting.family.locals[slot]
-            nested_flag = isinstance(local.type, Struct) and not indices[name]
-            if _names(setting, local.type, indices[name]) and not nested_flag:
-                held = _covered(setting, slot, indices[name])
+            nested_flag = isinstance(local.type, Struct) and not indices
+            if _names(setting, local.type, indices) and not nested_flag:
+                held = _covered(setting, slot, indices)
                 yield Template(f"{name} by {local.name}", _exactly(setting, name, held))
 
 
 def _exactly(setting: Setting, name: str, held: _Held) -> Callable[[ThreadState], Any]:
     def formula(state: ThreadState) -> Any:
-        x = _index(setting, name)
+        x = setting.theory.lock_index(name)
         now = state.exclusive[name](*x)
         return for_all(x, now == held(state, x), now)
 
@@ -380,9 +389,8 @@ def _without_past(setting: Setting, over: _Over, was: Function) -> _Held:
 
 def _shared_same(entry: Entry, name: str) -> Callable[[ThreadState], Any]:
     def formula(state: ThreadState) -> Any:
-        x = _index(entry.setting, name)
-        body = z3.simplify(state.shared[name](*x) == entry.state.shared[name](*x))
-        return z3.ForAll(list(x), body) if x and not is_true(body) else body
+        x = entry.setting.theory.lock_index(name)
+        return for_all(x, z3.simplify(state.shared[name](*x) == entry.state.shared[name](*x)))
 
     return formula
 
@@ -404,8 +412,7 @@ def _names(setting: Setting, type_: Type, lock: Sequence[Type], *, optional: boo
 
 def _single(setting: Setting, type_: Type) -> bool:
     """Whether it has one value."""
-    sizes = {d.type: d.size for d in setting.theory.model.sorts}
-    return isinstance(type_, Sort) and sizes.get(type_) == Const(1, INT)
+    return isinstance(type_, Sort) and setting.theory.sizes.get(type_) == Const(1, INT)
 
 
 def _covered(setting: Setting, slot: int, lock: Sequence[Type]) -> _Held:
@@ -441,23 +448,13 @@ def _covers(setting: Setting, value: Value, type_: Type, lock: Sequence[Type], x
 # Shared data
 
 
-def _own(entry: Entry) -> Iterator[Template]:
-    """What only this thread changes is as it was."""
-    setting = entry.setting
-    for name in setting.discipline.own_index:
-        variable = setting.variables[name]
-        if name in entry.changes.written and len(variable.binders) == 1:
-            was = entry.state.heap[name](*setting.itself)
-            yield Template(f"{name} same", _own_same(setting, name, was, variable.type))
-
-
 def _guarded(entry: Entry) -> Iterator[Template]:
     """The thread holds a lock that guards what a local names."""
     setting = entry.setting
     seen: set[tuple[Any, ...]] = set()
-    for variable in setting.variables.values():
+    for variable in setting.theory.data:
         guard = variable.guard
-        if guard is None or variable.counter or len(variable.binders) != 1:
+        if guard is None or len(variable.binders) != 1:
             continue
         if not entry.changes.locks & {g.lock.lock for g in guard.locks}:
             continue
@@ -482,7 +479,3 @@ def _owned(setting: Setting, variable: Variable, slot: int) -> Callable[[ThreadS
 
 def _writable(setting: Setting, variable: Variable, slot: int) -> Callable[[ThreadState], Any]:
     return lambda s: writable(setting, s, variable, terms(s.locals[slot]))
-
-
-def _own_same(setting: Setting, name: str, was: Value, type_: Type) -> Callable[[ThreadState], Any]:
-    return lambda s: same_value(setting.theory, s.heap[name](*setting.itself), was, type_)

@@ -8,13 +8,14 @@ functions are needed, and quantifiers stay in the decidable fragment.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from typing import Any
 
 import z3
 
 from pvcheck.model.expr import Apply, Expr, Op, SizeOf
-from pvcheck.model.model import Model
+from pvcheck.model.model import LockClass, Model, Variable
 from pvcheck.model.types import (
     Bool,
     Enum,
@@ -102,6 +103,39 @@ class Theory:
             )
         for enum in model.enums:
             self._enum(enum)
+
+    # Declarations
+
+    @cached_property
+    def variables(self) -> dict[str, Variable]:
+        return {v.name: v for v in self.model.variables}
+
+    @cached_property
+    def data(self) -> tuple[Variable, ...]:
+        """The shared variables of which something is known: all but generation counters."""
+        return tuple(v for v in self.model.variables if not v.counter)
+
+    @cached_property
+    def locks(self) -> dict[str, LockClass]:
+        return {c.name: c for c in self.model.locks}
+
+    @cached_property
+    def sizes(self) -> dict[Sort, Expr | None]:
+        """By sort: how many elements it has, if the specification says so."""
+        return {d.type: d.size for d in self.model.sorts}
+
+    def lock_leaves(self, lock: str) -> tuple[Any, ...]:
+        """The z3 sorts of the leaves of a lock's index."""
+        return tuple(leaf for i in self.locks[lock].indices for leaf in self.leaves(i))
+
+    def lock_index(self, lock: str) -> Terms:
+        """New constants for the index of a lock."""
+        return tuple(z3.Const(self.unique("l"), leaf) for leaf in self.lock_leaves(lock))
+
+    def variable_index(self, variable: str) -> Terms:
+        """New constants for the indices of a shared variable."""
+        binders = self.variables[variable].binders
+        return tuple(t for b in binders for t in self.constants("i", b.type))
 
     # Sorts
 
@@ -197,7 +231,7 @@ class Theory:
     def unique(self, name: str) -> str:
         return f"{name}!{next(self._number)}"
 
-    def variables(self, name: str, type_: Type) -> Terms:
+    def constants(self, name: str, type_: Type) -> Terms:
         """New constants for the leaves of a first-order type: to be bound, or anything."""
         return tuple(z3.Const(self.unique(name), leaf) for leaf in self.leaves(type_))
 
@@ -231,7 +265,7 @@ class Theory:
     def named(self, name: str, type_: Type, over: Terms, inside: Function) -> tuple[Function, Any]:
         """A name for a set, by which quantifiers over its elements are found, and what it stands for."""
         symbol = self.unknown(name, over, self.leaves(type_), z3.BoolSort())
-        x = self.variables("n", type_)
+        x = self.constants("n", type_)
         meaning = z3.ForAll(list(x), symbol(*x) == inside(*x), patterns=[symbol(*x)])
         return symbol, meaning
 
@@ -240,7 +274,7 @@ class Theory:
         match value, type_:
             case List(once, twice, filled), ListOf(of=of):
                 element = of.of if isinstance(of, SetOf) else of
-                x = self.variables("e", element)
+                x = self.constants("e", element)
                 formulas = [z3.ForAll(list(x), z3.Implies(twice(*x), once(*x)))]
                 formulas.append(z3.ForAll(list(x), z3.Implies(once(*x), filled)))
                 if not isinstance(of, SetOf):

@@ -8,36 +8,33 @@ does not bring them along.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import z3
 
-from pvcheck.model.model import DEADLOCK, FINISHED, Location, LockOrder, ThreadFamily
+from pvcheck.model.model import DEADLOCK, FINISHED, Location, LockKind, LockOrder, ThreadFamily
 from pvcheck.model.types import LockSet, Type
-from pvcheck.model.types import Snapshot as SnapshotType
 from pvcheck.proof.execute import Executor
 from pvcheck.proof.flow import Changes, Flow, flow
 from pvcheck.proof.state import Setting, ThreadState, World, flat
 from pvcheck.proof.stepping import Claim, Step
-from pvcheck.proof.templates import Entry, Template, meetings, templates
+from pvcheck.proof.templates import Entry, Template, at_cut, meetings, takes, templates
 from pvcheck.proof.values import (
     Function,
     Locks,
     OutsideFragment,
-    Snapshot,
     Value,
     all_of,
     any_of,
-    choose_shared,
+    choose_function,
+    choose_of_values,
     choose_value,
     equal_terms,
-    negation,
     terms,
 )
-from pvcheck.proof.z3_terms import FALSE, for_all, is_false, is_true
-from pvcheck.source import Span
+from pvcheck.proof.z3_terms import FALSE, for_all, is_true
 
 
 @dataclass
@@ -106,6 +103,7 @@ class _Unfolder:
         self._family = setting.family
         self._flow = flow(setting.family)
         self._position = {location: n for n, location in enumerate(self._flow.order)}
+        self._takes = takes(setting.family)
         self._executor = Executor(setting, order)
         self._edges: dict[int, list[_Edge]] = {}
         self._templates: dict[int, list[tuple[Candidate, Template]]] = {}
@@ -135,7 +133,13 @@ class _Unfolder:
         step = node.step = self._executor.step(node.state, code)
         for end in step.ends:
             if end.target == FINISHED:
-                node.claims += self._nothing_held(end.given, end.world, node.location.span)
+                node.claims += [
+                    Claim(
+                        DEADLOCK, end.given, goal, node.location.span, f"ends without {lock} locks"
+                    )
+                    for lock, goal in end.world.none_held()
+                    if not is_true(goal)
+                ]
                 continue
             live = self._family.locations[end.target].live
             state = self._complete(end.world, live, step.acquires)
@@ -152,16 +156,6 @@ class _Unfolder:
             if slot not in world.locals:
                 world.local(slot, self._family.locals[slot].type)
         return world.state(live, gained)
-
-    def _nothing_held(self, given: tuple[Any, ...], world: World, span: Span) -> list[Claim]:
-        claims = []
-        for declared in self._theory.model.locks:
-            x = tuple(t for type_ in declared.indices for t in self._theory.variables("h", type_))
-            goal = negation(world.held(declared.name, x))
-            goal = goal if not x or is_true(goal) else z3.ForAll(list(x), goal)
-            if not is_true(goal):
-                claims.append(Claim(DEADLOCK, given, goal, span, "ends without locks"))
-        return claims
 
     # Ways that meet
 
@@ -192,7 +186,7 @@ class _Unfolder:
             slot for slot in location.live if node.state.locals[slot] is not first.locals[slot]
         )
         changes = Changes(changed, frozenset(), frozenset(differ), frozenset())
-        for template in meetings(Entry(self._setting, location, changes, node.state)):
+        for template in meetings(self._entry(location, changes, node.state)):
             candidate = self._candidate(template, node, node.state)
             if candidate is None:
                 continue
@@ -200,6 +194,9 @@ class _Unfolder:
                 self._check_one(
                     self._nodes[edge.source], candidate, template, (edge.taken,), edge.state
                 )
+
+    def _entry(self, location: Location, changes: Changes, state: ThreadState) -> Entry:
+        return Entry(self._setting, location, changes, state, self._takes)
 
     def _candidate(self, template: Template, node: Node, state: ThreadState) -> Candidate | None:
         formula = template.formula(state)
@@ -222,16 +219,16 @@ class _Unfolder:
             merged[slot] = self._meet(slot, [(e.taken, e.state.locals[slot]) for e in edges], node)
         heap = {}
         for name in first.heap:
-            met = _meet_functions([(e.taken, e.state.heap[name]) for e in edges], choose_shared)
+            ways = [(e.taken, e.state.heap[name]) for e in edges]
+            met = _meet_functions(ways, choose_of_values)
             same = all(e.state.heap[name] is first.heap[name] for e in edges)
-            variable = self._setting.variables[name]
-            heap[name] = met if same else flat(self._theory, variable, met)
+            heap[name] = met if same else flat(self._theory, self._theory.variables[name], met)
         exclusive = {
             name: self._meet_locks(name, [(e.taken, e.state.exclusive[name]) for e in edges], node)
             for name in first.exclusive
         }
         shared = {
-            name: _meet_functions([(e.taken, e.state.shared[name]) for e in edges])
+            name: _meet_functions([(e.taken, e.state.shared[name]) for e in edges], choose_function)
             for name in first.shared
         }
         return ThreadState(merged, heap, exclusive, shared)
@@ -240,9 +237,8 @@ class _Unfolder:
         first = ways[0][1]
         if all(function is first for _, function in ways):
             return first
-        leaves = self._setting.lock_leaves(name)
-        met = self._theory.unknown(f"held.{name}", (), leaves, z3.BoolSort())
-        x = tuple(z3.Const(self._theory.unique("l"), leaf) for leaf in leaves)
+        met = self._any_locks(name)
+        x = self._theory.lock_index(name)
         for taken, function in ways:
             node.facts.append(z3.Implies(taken, for_all(x, met(*x) == function(*x), met(*x))))
         return met
@@ -284,25 +280,27 @@ class _Unfolder:
             if slot in changes.slots:
                 locals_[slot] = self._any_local(slot, type_, known)
                 node.facts += self._theory.is_well_formed(locals_[slot], type_)
+        is_cut = location.number == self._setting.cut
+        changed = frozenset(self._theory.locks) if is_cut else changes.locks
         exclusive = dict(entry.exclusive)
         shared = dict(entry.shared)
-        for name in changes.locks:
-            leaves = self._setting.lock_leaves(name)
-            exclusive[name] = self._theory.unknown(f"held.{name}", (), leaves, z3.BoolSort())
-            if any(not is_false(f) for f in _sample(self._theory, entry.shared[name], leaves)):
-                shared[name] = self._theory.unknown(f"shared.{name}", (), leaves, z3.BoolSort())
+        for name in changed:
+            exclusive[name] = self._any_locks(name)
+            if self._theory.locks[name].kind is LockKind.RW:
+                shared[name] = self._any_locks(name)
         heap = dict(entry.heap)
-        for variable in self._setting.variables.values():
-            if variable.counter:
-                continue
-            touched = self._setting.protecting[variable.name] & changes.locks
+        for variable in self._theory.data:
+            touched = self._setting.protecting[variable.name] & changed
             if variable.name in changes.written:
                 heap[variable.name] = self._setting.anything(variable.name, f"loop.{variable.name}")
             elif touched:
-                heap[variable.name] = self._kept(variable.name, entry, exclusive, shared, changes)
+                heap[variable.name] = self._kept(variable.name, entry, changed)
         state = ThreadState(locals_, heap, exclusive, shared)
-        found, facts = templates(Entry(self._setting, location, changes, entry))
-        arrived.facts += facts
+        if is_cut:
+            found = at_cut(self._setting)
+        else:
+            found, facts = templates(self._entry(location, changes, entry))
+            arrived.facts += facts
         pairs = []
         for template in found:
             candidate = self._candidate(template, node, state)
@@ -317,35 +315,22 @@ class _Unfolder:
         self,
         name: str,
         entry: ThreadState,
-        exclusive: Mapping[str, Function],
-        shared: Mapping[str, Function],
-        changes: Changes,
+        changed: Collection[str],
     ) -> Function:
         """A variable that the loop does not write, but whose locks come and go in it: what other
         locks guard stays."""
-        untouched = ThreadState(
-            {},
-            {},
-            {n: f for n, f in entry.exclusive.items() if n not in changes.locks},
-            {n: f for n, f in entry.shared.items() if n not in changes.locks},
-        )
         never = Function(lambda *_: FALSE)
         held = ThreadState(
             {},
             entry.heap,
-            {n: untouched.exclusive.get(n, never) for n in entry.exclusive},
-            {n: untouched.shared.get(n, never) for n in entry.shared},
+            {n: never if n in changed else f for n, f in entry.exclusive.items()},
+            {n: never if n in changed else f for n, f in entry.shared.items()},
         )
         return World(self._setting, held).heap[name]
 
     def _any_local(self, slot: int, type_: Type, entry: Value) -> Value:
         name = self._family.locals[slot].name
         match type_, entry:
-            case SnapshotType(counter=counter), Snapshot():
-                binders = self._setting.variables[counter].binders
-                at = tuple(t for b in binders for t in self._theory.variables(name, b.type))
-                saved = {n: self._setting.anything(n, f"loop.{n}") for n in entry.saved}
-                return Snapshot(self._theory.unknown(name, (), (), z3.BoolSort())(), at, saved)
             case LockSet(), Locks():
                 return Locks(
                     {n: self._any_locks(n) for n in entry.exclusive},
@@ -354,11 +339,13 @@ class _Unfolder:
         return self._theory.anything(name, type_)
 
     def _any_locks(self, name: str) -> Function:
-        return self._theory.unknown(
-            f"held.{name}", (), self._setting.lock_leaves(name), z3.BoolSort()
-        )
+        leaves = self._theory.lock_leaves(name)
+        return self._theory.unknown(f"held.{name}", (), leaves, z3.BoolSort())
 
     def _check(self, node: Node, head: int, given: tuple[Any, ...], state: ThreadState) -> None:
+        if head not in self._templates:
+            # Its way in is closed by a parameter.
+            raise OutsideFragment("a loop that is entered backwards only")
         for candidate, template in self._templates[head]:
             self._check_one(node, candidate, template, given, state)
 
@@ -376,33 +363,23 @@ class _Unfolder:
 
 
 def initial_state(setting: Setting) -> ThreadState:
-    """Of a thread that has not begun: it holds nothing, and owns what only it ever changes."""
+    """Of a thread that has not begun: it holds nothing."""
     never = Function(lambda *_: FALSE)
-    names = [c.name for c in setting.theory.model.locks]
-    heap = {
-        name: setting.anything(name, f"initial.{name}")
-        for name, v in setting.variables.items()
-        if not v.counter
-    }
-    from pvcheck.proof.initial import initial_heap  # noqa: PLC0415
-
-    known = initial_heap(setting)
-    for name in setting.discipline.own_index:
-        heap[name] = known[name]
-    return ThreadState({}, heap, dict.fromkeys(names, never), dict.fromkeys(names, never))
+    heap = {v.name: setting.anything(v.name, f"initial.{v.name}") for v in setting.theory.data}
+    locks = dict.fromkeys(setting.theory.locks, never)
+    return ThreadState({}, heap, locks, locks)
 
 
 def _start_location(family: ThreadFamily) -> Location:
     return Location(-1, (), family.start, family.span, "start", family.name, None)
 
 
-def _meet_functions(ways: list[tuple[Any, Function]], how: Any = None) -> Function:
-    from pvcheck.proof.values import choose_function  # noqa: PLC0415
-
-    how = how or choose_function
+def _meet_functions(
+    ways: Sequence[tuple[Any, Function]], choose: Callable[[Any, Function, Function], Function]
+) -> Function:
     result = ways[-1][1]
     for taken, function in reversed(ways[:-1]):
-        result = how(taken, function, result)
+        result = choose(taken, function, result)
     return result
 
 
@@ -414,7 +391,3 @@ def _same(a: Value, b: Value) -> bool:
     except OutsideFragment:
         return False
     return all(x.eq(y) for x, y in zip(left, right, strict=True))
-
-
-def _sample(theory: Any, function: Function, leaves: tuple[Any, ...]) -> Iterable[Any]:
-    return [function(*(z3.Const(theory.unique("s"), leaf) for leaf in leaves))]

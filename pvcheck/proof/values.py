@@ -97,16 +97,6 @@ class List:
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Of a generation counter: of which element, and what it stood for then."""
-
-    taken: Any
-    element: Terms
-    saved: Mapping[str, Function]
-    """The shared variables of which every change comes with a new generation, as they were."""
-
-
-@dataclass(frozen=True, slots=True)
 class Locks:
     """Which locks a thread holds, by class: exclusively, and shared."""
 
@@ -116,10 +106,10 @@ class Locks:
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """A value of which nothing is known: an array, or something with one in it."""
+    """A value of which nothing is known: an array, something with one in it, a snapshot."""
 
 
-Value = Opaque | Atom | Tuple | Maybe | Set | List | Snapshot | Locks
+Value = Opaque | Atom | Tuple | Maybe | Set | List | Locks
 
 
 def terms(value: Value) -> Terms:
@@ -231,18 +221,6 @@ def choose_value(condition: Any, then: Value, otherwise: Value) -> Value:
                 choose_function(condition, then.twice, otherwise.twice),
                 choose(condition, then.filled, otherwise.filled),
             )
-        case Snapshot(), Snapshot():
-            return Snapshot(
-                choose(condition, then.taken, otherwise.taken),
-                tuple(
-                    choose(condition, x, y)
-                    for x, y in zip(then.element, otherwise.element, strict=True)
-                ),
-                {
-                    name: _choose_shared(condition, then.saved[name], otherwise.saved[name])
-                    for name in then.saved
-                },
-            )
         case Locks(), Locks():
             return Locks(
                 _choose_each(condition, then.exclusive, otherwise.exclusive),
@@ -251,7 +229,7 @@ def choose_value(condition: Any, then: Value, otherwise: Value) -> Value:
     raise TypeError("values of two types")
 
 
-def _choose_shared(condition: Any, then: Function, otherwise: Function) -> Function:
+def choose_of_values(condition: Any, then: Function, otherwise: Function) -> Function:
     """As ``choose_function``, where the functions yield values."""
     if then is otherwise:
         return then
@@ -262,6 +240,3 @@ def _choose_each(
     condition: Any, then: Mapping[str, Function], otherwise: Mapping[str, Function]
 ) -> dict[str, Function]:
     return {name: choose_function(condition, then[name], otherwise[name]) for name in then}
-
-
-choose_shared = _choose_shared

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pvcheck.load import load, read
-from pvcheck.proof.prove import LOCK_PROPERTIES, Assumed, Part, prove_part
+from pvcheck.proof.parts import parts
+from pvcheck.proof.prove import LOCK_PROPERTIES, Assumed, prove_part
 
 SPECS = Path(__file__).parent.parent.parent / "specs"
 FIXED = {"DEMOTE_FAILS": False, "ALLOC_FAILS": False}
@@ -18,8 +19,6 @@ PROVED = (
     "pmap_remove_all",
     "pmap_remove_write",
     "pmap_remove_pages",
-    "pmap_release",
-    "pmap_pinit",
 )
 MUTANTS = {
     "MU03": ("pmap_remove_all", "lock-order"),
@@ -38,8 +37,8 @@ MUTANTS = {
 
 def open_properties(operation: str, mutant: str | None = None) -> set[str]:
     model = load(SPECS / "obm.pv", mutant=mutant)
-    result = prove_part(model, Part("cpu", operation), Assumed(), FIXED)
-    return {f.property for f in result.failed} & set(LOCK_PROPERTIES)
+    part = next(p for p in parts(model) if p.operation == operation)
+    return {f.property for f in prove_part(model, part, Assumed(), FIXED).failed}
 
 
 @pytest.mark.slow
