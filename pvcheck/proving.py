@@ -88,13 +88,9 @@ def report(
     if only_parts:
         everything = {n: _but(p, "other operations were left out") for n, p in everything.items()}
     values = {**fixed_parameters(model), **fixed}
-    reached = {(r.part.family, number) for r in results for number in r.reached}
-    unreached = {
-        model.where(location.span)
-        for family in model.threads
-        for location in family.locations
-        if (family.name, location.number) not in reached and not only_parts
-    }
+    reached = frozenset().union(*(r.reached for r in results))
+    statements = {location.span for family in model.threads for location in family.locations}
+    unreached = () if only_parts else {model.where(span) for span in statements - reached}
     return ProofReport(
         model.name,
         mutant,

@@ -54,8 +54,8 @@ class PartResult:
     failed: tuple[Failed, ...]
     lost: frozenset[str]
     """Of what other parts assume as well, what this one does not bring along."""
-    reached: frozenset[int]
-    """Locations that some thread may come to."""
+    reached: frozenset[Span]
+    """Statements that some thread may come to."""
 
 
 def fixed_parameters(model: Model) -> dict[str, bool]:
@@ -155,13 +155,13 @@ class Prover:
         """What can be shown with the candidates that are left."""
         proved: dict[str, int] = {}
         failed: list[Failed] = []
-        reached: set[int] = set()
+        reached: set[Span] = set()
         for number, node in self._unfolding.nodes.items():
             claims = [c for c in node.claims if c.property in LOCK_PROPERTIES]
             claims += deadlock.claims(node)
             context = self._context(number)
             if context.reachable:
-                reached.add(node.location.number)
+                reached.add(node.location.span)
             for claim in claims:
                 if context.proves(claim.given, claim.goal):
                     proved[claim.property] = proved.get(claim.property, 0) + 1
