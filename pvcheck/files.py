@@ -1,13 +1,16 @@
-"""The files of a specification: where they are, and what is in them."""
+"""The files of a specification: where they are, what is in them, and where imports end."""
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 MAX_FILE_BYTES = 1_000_000
+ROOT_MARKER = ".pvroot"
+"""A file of this name says: the specifications in this folder and below may import each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,30 @@ def resolved(path: Path) -> Path:
     except RuntimeError as e:
         # As Python before 3.13 says it.
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from e
+
+
+def root_of(path: Path) -> Path:
+    """The folder that imports of a specification may not leave, where the user names none.
+
+    The nearest folder with a marker, from that of the specification upwards; without one, the
+    specification's own. A specification cannot say it itself: it may come from somebody else. For
+    the same reason a marker counts for nothing where everybody may put one, as in ``/tmp``, nor at
+    the top of the file system.
+
+    Raises:
+        OSError: the path is a symbolic link to itself.
+    """
+    own = resolved(path.parent)
+    marked = (f for f in (own, *own.parents) if f != f.parent and _is_marked(f))
+    return next(marked, path.parent)
+
+
+def _is_marked(folder: Path) -> bool:
+    try:
+        marker, mode = (folder / ROOT_MARKER).lstat(), folder.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(marker.st_mode) and not mode & stat.S_IWOTH
 
 
 def contents(path: Path) -> bytes:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pvcheck.diagnostics import UsageError
-from pvcheck.files import Visit
+from pvcheck.files import Visit, root_of
 from pvcheck.instances import instances
 from pvcheck.lang import ast, lower
 from pvcheck.lang.edit import apply_mutant, mutants_of
@@ -67,13 +67,13 @@ class Specification:
 
 
 def read(path: Path, root: Path | None = None) -> Specification:
-    """Parse ``path`` and all it imports.
+    """Parse ``path`` and all it imports, from inside ``root``, or ``root_of(path)``.
 
     Raises:
         SpecError: with the errors of all files.
         OSError: ``path`` cannot be read.
     """
-    return Specification(*read_all(path, root or path.parent))
+    return Specification(*read_all(path, root or root_of(path)))
 
 
 def check(specification: Specification) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pvcheck.diagnostics import UsageError
 from pvcheck.engines.base import Start
+from pvcheck.files import root_of
 from pvcheck.instances import instances
 from pvcheck.lang.suggest import did_you_mean
 from pvcheck.model.instance import Instance
@@ -85,14 +86,14 @@ def jobs(path: Path, parsed: Specification, selection: Selection) -> tuple[Job, 
 
 
 def _recalled(path: Path, selection: Selection) -> Loaded | None:
-    return recall(path, selection.root or path.parent, selection.mutant)
+    return recall(path, selection.root or root_of(path), selection.mutant)
 
 
 def _loaded(path: Path, parsed: Specification, selection: Selection) -> Loaded:
     from pvcheck.load import model_of  # noqa: PLC0415 - as above
 
     made = Loaded(model_of(parsed, selection.mutant), parsed.mutants)
-    root = selection.root or path.parent
+    root = selection.root or root_of(path)
     return remember(path, root, selection.mutant, parsed.visits, made)
 
 

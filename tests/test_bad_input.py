@@ -148,6 +148,55 @@ def test_the_main_file_lies_in_the_root(refused: Refused, tmp_path: Path) -> Non
     assert main(["check", "b/link.pv", "--root", "."]) == 0
 
 
+def test_the_root_is_the_nearest_folder_with_a_marker(refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "secret.pv").write_text("lock secret: mutex;")
+    history = tmp_path / "specs" / "history"
+    history.mkdir(parents=True)
+    spec = Path("specs/history/spec.pv")
+    spec.write_text(f'system a; import "../pmap.pv"; {THREAD}')
+    Path("specs/pmap.pv").write_text("lock pmap: mutex;")
+
+    assert "error[PV007]" in refused("check", str(spec))
+    Path("specs/.pvroot").touch()
+    assert main(["check", str(spec)]) == 0
+    assert main(["verify", str(spec)]) == 0
+
+    spec.write_text(f'system a; import "../../secret.pv"; {THREAD}')
+    said = refused("check", str(spec))
+    assert "error[PV007]" in said
+    assert "secret: mutex" not in said
+
+    spec.write_text(f'system a; import "../pmap.pv"; {THREAD}')
+    (history / ".pvroot").touch()
+    assert "error[PV007]" in refused("check", str(spec))
+    assert main(["check", str(spec), "--root", "specs"]) == 0
+
+
+def test_a_marker_counts_for_nothing_where_everybody_may_put_one(
+    refused: Refused, tmp_path: Path
+) -> None:
+    for folder in ("shared/inside", "linked/inside"):
+        (tmp_path / folder).mkdir(parents=True)
+        Path(folder, "spec.pv").write_text(f'system a; import "../pv.pv"; {THREAD}')
+        Path(folder, "..", "pv.pv").write_text("lock pv: mutex;")
+    Path("shared/.pvroot").touch()
+    Path("linked/.pvroot").symlink_to(tmp_path / "shared" / ".pvroot")
+
+    assert main(["check", "shared/inside/spec.pv"]) == 0
+    (tmp_path / "shared").chmod(0o777)
+    assert "error[PV007]" in refused("check", "shared/inside/spec.pv")
+    assert "error[PV007]" in refused("check", "linked/inside/spec.pv")
+
+
+def test_files_are_named_as_the_user_has_named_the_root(refused: Refused, tmp_path: Path) -> None:
+    (tmp_path / "specs" / "history").mkdir(parents=True)
+    Path("specs/.pvroot").touch()
+    Path("specs/pv.pv").write_text("lock pv: mutxe;")
+    Path("specs/history/spec.pv").write_text(f'system a; import "../pv.pv"; {THREAD}')
+
+    assert "specs/pv.pv:1:" in refused("check", "specs/history/spec.pv")
+
+
 def test_links_that_lead_nowhere(refused: Refused) -> None:
     Path("loop.pv").symlink_to("loop.pv")
     Path("spec.pv").write_text(f'system a; import "loop.pv"; {THREAD}')

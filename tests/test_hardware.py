@@ -120,7 +120,7 @@ def test_the_default_instances_hold(scheme: str) -> None:
 
 @pytest.mark.parametrize("name", HISTORY)
 def test_a_bug_of_freebsd_is_found_and_its_fix_holds(name: str) -> None:
-    command = ["--root", "specs", f"specs/history/{name}.pv", "--quiet"]
+    command = [f"specs/history/{name}.pv", "--quiet"]
 
     assert main(["verify", *command, "--no-trace"]) == 0
     assert main(["mutate", *command]) == 0

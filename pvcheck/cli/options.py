@@ -42,7 +42,7 @@ def add_root(parser: argparse.ArgumentParser) -> None:
         "--root",
         type=Path,
         metavar="DIR",
-        help="imports stay inside this directory (default: that of the specification)",
+        help="imports stay inside it (default: the nearest with a file .pvroot, else that of SPEC)",
     )
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pvcheck.cache import digest_of
 from pvcheck.diagnostics import Code, Diagnostic, Label, SpecError, UsageError
-from pvcheck.files import MAX_FILE_BYTES, Visit, contents, resolved
+from pvcheck.files import MAX_FILE_BYTES, ROOT_MARKER, Visit, contents, resolved
 from pvcheck.lang import ast
 from pvcheck.lang.parse import parse
 from pvcheck.source import Source, Span
@@ -35,12 +35,17 @@ def read_all(main: Path, root: Path) -> ReadAll:
     if not resolved(main).is_relative_to(resolved(root)):
         message = f"{main} lies outside the root {root}"
         raise UsageError(message, "name the directory of the specification with --root DIR")
-    reader = _Reader(resolved(root), main.parent)
+    reader = _Reader(resolved(root), _base(main, resolved(root)))
     reader.read(main, _Origin(None, ()))
     if reader.errors:
         raise SpecError(reader.errors, reader.sources)
     tree = ast.Specification(tuple(reader.declarations), span=Span(str(main), 0, 0))
     return ReadAll(tree, tuple(reader.sources.values()), tuple(reader.visits))
+
+
+def _base(main: Path, root: Path) -> Path:
+    """The root as the user has named it on the way to the main file; else, the main file's folder."""
+    return next((f for f in main.parents if resolved(f) == root), main.parent)
 
 
 class _Origin:
@@ -72,7 +77,9 @@ class _Reader:
             ring = " -> ".join(p.name for p in (*origin.chain[origin.chain.index(real) :], real))
             self._refuse(origin, Code.IMPORT_CYCLE, f"files import each other: {ring}")
         elif not real.is_relative_to(self.root):
-            hint = "imports stay inside the main file's directory, or --root"
+            hint = (
+                f"the root is the main file's directory, one above with a {ROOT_MARKER}, or --root"
+            )
             self._refuse(origin, Code.OUTSIDE_ROOT, "this file lies outside the root", hint)
         elif real not in self._done and len(self._done) == MAX_FILES:
             self._refuse(origin, Code.TOO_LARGE, f"more than {MAX_FILES} files")
@@ -112,7 +119,7 @@ class _Reader:
                 self.declarations.append(declaration)
 
     def _shown(self, path: Path) -> str:
-        """``path`` as the user would write it: beside the main file, without ``..`` if possible."""
+        """``path`` as the user would write it: like the main file, without ``..`` if possible."""
         real, base = path.resolve(), self.base.resolve()
         return str(self.base / real.relative_to(base)) if real.is_relative_to(base) else str(path)
 
