@@ -269,7 +269,7 @@ def _with(has: Function, element: Terms) -> Function:
 
 def takes(family: ThreadFamily) -> Takes:
     found: dict[tuple[int, int], Op] = {}
-    copies: set[tuple[int, int]] = set()
+    copies: dict[int, set[int]] = {}
     for location in family.locations:
         for node in nodes(location.code):
             match node:
@@ -279,15 +279,16 @@ def takes(family: ThreadFamily) -> Takes:
                 ):
                     found[turn, rest] = op
                 case Assign(place=Place(slot=int() as copy, path=()), value=Local(slot=turn)):
-                    copies.add((copy, turn))
-    # The argument of a procedure that is called for each element.
-    passed_on = {
-        (copy, rest): how
-        for (turn, rest), how in found.items()
-        for copy, original in copies
-        if original == turn
-    }
-    return found | passed_on
+                    copies.setdefault(turn, set()).add(copy)
+    # The argument of a procedure that is called for each element, and of those that this one calls.
+    waiting = list(found)
+    while waiting:
+        turn, rest = waiting.pop()
+        for copy in copies.get(turn, ()):
+            if (copy, rest) not in found:
+                found[copy, rest] = found[turn, rest]
+                waiting.append((copy, rest))
+    return found
 
 
 def _loops_over(entry: Entry, overs: Sequence[_Over]) -> Iterator[Template]:
