@@ -1,6 +1,7 @@
 """The counterexamples that ship: one per mutant, each still a run that breaks what it says.
 
-That each is still shortest, and what would be written today, is in test_mutants.py, which searches anyway.
+That each is still shortest, and what would be written today, is in test_mutants.py and test_history.py, which search
+anyway.
 """
 
 from __future__ import annotations
@@ -11,24 +12,19 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from shipped import HISTORY, OBM, ROOT, counterexamples
 
 from pvcheck import pipeline
-from pvcheck.load import mutants
 from pvcheck.report import trace_file
 
-ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "counterexamples").glob("*.json"))
 
 
 def test_there_is_one_for_each_mutant_that_violates_something() -> None:
-    expected = {
-        f"obm.{m.name}.{m.violated}.json"
-        for m in mutants(ROOT / "specs" / "obm.pv")
-        if m.violated is not None
-    } | {"superlock_racy.assertion.json"}
+    expected = {path.name for path in counterexamples((OBM, *HISTORY))}
 
     assert len(expected) >= 12
-    assert {path.name for path in FILES} == expected
+    assert {path.name for path in FILES} == expected | {"superlock_racy.assertion.json"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
@@ -46,4 +42,6 @@ def test_it_replays(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     replay = pipeline.replay(trace, Path(trace.specification))
 
     assert replay.mismatch is None
-    assert not replay.changed, "run: pytest tests/test_mutants.py --update-golden"
+    assert not replay.changed, (
+        "run: pytest tests/test_mutants.py tests/test_history.py --update-golden"
+    )

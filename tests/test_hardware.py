@@ -28,15 +28,6 @@ WITHOUT_HOOKS = {
     "pmap_unwire",
 }
 """Operations that do not tell the hardware yet what they change."""
-HISTORY = (
-    "012f4aa201",
-    "5983c3e785",
-    "r299788",
-    "r314310",
-    "r336294",
-    "remove_write_early",
-)
-"""Bugs of FreeBSD: each file is the fixed form, with the bug as its mutant."""
 SHOWN_BY = {
     "tlb_within_tables": "FLUSH_LATE",
     "tlb_unmapped": "MU17",
@@ -116,11 +107,3 @@ def test_a_bug_is_found(name: str) -> None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_default_instances_hold(scheme: str) -> None:
     assert main(["verify", str(path(scheme)), "--quiet", "--no-trace"]) == 0
-
-
-@pytest.mark.parametrize("name", HISTORY)
-def test_a_bug_of_freebsd_is_found_and_its_fix_holds(name: str) -> None:
-    command = [f"specs/history/{name}.pv", "--quiet"]
-
-    assert main(["verify", *command, "--no-trace"]) == 0
-    assert main(["mutate", *command]) == 0
