@@ -16,7 +16,7 @@ from pvcheck.model.expr import Const
 from pvcheck.model.model import DEADLOCK, LOCK_ORDER, Fault, Model
 from pvcheck.model.types import Bool, Int
 from pvcheck.proof import deadlock
-from pvcheck.proof.discharge import Context, ancestors
+from pvcheck.proof.discharge import SIFTING, Context, ancestors
 from pvcheck.proof.parts import Part
 from pvcheck.proof.state import Setting
 from pvcheck.proof.theory import Theory
@@ -136,7 +136,7 @@ class Prover:
                 continue
             for check in group:
                 name = self._name(check.candidate)
-                if name in self._alive and not context.proves(check.given, check.goal):
+                if name in self._alive and not context.proves(check.given, check.goal, SIFTING):
                     del self._alive[name]
                     dropped.add(check.candidate.head)
                     if check.candidate.head == self._part.cut:
