@@ -28,7 +28,7 @@ PROPERTIES = LOCK_PROPERTIES
 def proved(
     model: Model, operations: Sequence[str], fixed: Mapping[str, bool], workers: int
 ) -> tuple[PartResult, ...]:
-    """All parts, made again until none loses what another one assumes.
+    """All parts, made again without what none of them brings along.
 
     Args:
         operations: only these; none: all.
@@ -41,10 +41,10 @@ def proved(
     assumed = Assumed()
     while True:
         results = _side_by_side(model, chosen, assumed, fixed, workers)
-        lost = assumed.lost.union(*(r.lost for r in results))
-        if lost == assumed.lost:
+        lost = frozenset().union(*(_lost_by_all(results, family.name) for family in model.threads))
+        if not lost:
             return results
-        assumed = Assumed(lost)
+        assumed = Assumed(assumed.lost | lost)
 
 
 def _side_by_side(
@@ -61,6 +61,11 @@ def _side_by_side(
     if len(results) < len(chosen):
         raise KeyboardInterrupt
     return results
+
+
+def _lost_by_all(results: Sequence[PartResult], family: str) -> frozenset[str]:
+    each = [r.lost for r in results if r.part.family == family]
+    return frozenset.intersection(*each) if each else frozenset()
 
 
 class _Unseen:

@@ -27,7 +27,7 @@ def ancestors(unfolding: Unfolding, number: int, *, near: bool = False) -> list[
 
 
 @dataclass(frozen=True)
-class Try:
+class _Try:
     """How to ask."""
 
     near: bool
@@ -40,15 +40,12 @@ class Try:
 
 
 TRIES = (
-    Try(near=True, relevancy=2, models=False, resources=300_000),
-    Try(near=True, relevancy=0, models=False, resources=600_000),
-    Try(near=False, relevancy=2, models=False, resources=400_000),
-    Try(near=False, relevancy=0, models=False, resources=2_000_000),
-    Try(near=True, relevancy=2, models=True, resources=2_000_000),
+    _Try(near=True, relevancy=2, models=False, resources=300_000),
+    _Try(near=False, relevancy=2, models=False, resources=400_000),
+    _Try(near=False, relevancy=0, models=False, resources=2_000_000),
+    _Try(near=True, relevancy=2, models=True, resources=2_000_000),
 )
 """From cheap to dear; see ``proves``."""
-SIFTING = (TRIES[0], TRIES[2], TRIES[4])
-"""For candidates, of which many do not hold: what the other tries find in addition is not worth it."""
 
 
 class Context:
@@ -64,9 +61,9 @@ class Context:
         self._unfolding = unfolding
         self._number = number
         self._known = [*axioms, *assumed, unfolding.nodes[number].here]
-        self._solvers: dict[Try, Any] = {}
+        self._solvers: dict[_Try, Any] = {}
 
-    def _solver(self, how: Try) -> Any:
+    def _solver(self, how: _Try) -> Any:
         if how not in self._solvers:
             solver = self._solvers[how] = z3.SimpleSolver()
             solver.set("rlimit", how.resources)
@@ -81,7 +78,7 @@ class Context:
                     solver.add(*one.step.facts)
         return self._solvers[how]
 
-    def proves(self, given: Sequence[Any], goal: Any, tries: Sequence[Try] = TRIES) -> bool:
+    def proves(self, given: Sequence[Any], goal: Any, tries: Sequence[_Try] = TRIES) -> bool:
         """Whether the goal follows; ``False`` if that was not found out."""
         if is_true(goal):
             return True

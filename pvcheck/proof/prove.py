@@ -1,7 +1,7 @@
 """The proof of one part of a specification.
 
-What the parts assume in common (which locks are not held between two operations) is kept only if every
-part brings it along; so they are made again until nothing is lost any more.
+What the parts assume in common: which locks are held between two operations. Each has to bring that
+along. What none of them does is not assumed any more, and the parts are made again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pvcheck.model.expr import Const
 from pvcheck.model.model import DEADLOCK, LOCK_ORDER, Fault, Model
 from pvcheck.model.types import Bool, Int
 from pvcheck.proof import deadlock
-from pvcheck.proof.discharge import SIFTING, Context, ancestors
+from pvcheck.proof.discharge import Context, ancestors
 from pvcheck.proof.parts import Part
 from pvcheck.proof.state import Setting
 from pvcheck.proof.theory import Theory
@@ -101,7 +101,7 @@ class Prover:
         self._axioms = [f for axiom in self._theory.axioms for f in axiom.formulas]
         names = {self._name(c): c.literal for c in self._unfolding.candidates}
         self._alive = {n: literal for n, literal in names.items() if n not in assumed.lost}
-        self._lost: set[str] = set()
+        self._lost: dict[str, str] = {}
 
     # Candidates
 
@@ -136,11 +136,11 @@ class Prover:
                 continue
             for check in group:
                 name = self._name(check.candidate)
-                if name in self._alive and not context.proves(check.given, check.goal, SIFTING):
+                if name in self._alive and not context.proves(check.given, check.goal):
                     del self._alive[name]
                     dropped.add(check.candidate.head)
                     if check.candidate.head == self._part.cut:
-                        self._lost.add(name)
+                        self._lost[name] = check.candidate.name
         return dropped
 
     def _name(self, candidate: Candidate) -> str:
@@ -169,6 +169,18 @@ class Prover:
                     failed.append(
                         Failed(claim.property, claim.span, claim.what, self._part.operation)
                     )
+        # Other parts rest on it.
+        failed += [
+            Failed(
+                property_,
+                self._unfolding.nodes[self._part.cut].location.span,
+                f"after {self._part.operation}: {name}",
+                self._part.operation,
+            )
+            for name in self._lost.values()
+            if self._part.cut is not None
+            for property_ in LOCK_PROPERTIES
+        ]
         return PartResult(
             self._part,
             proved,

@@ -88,18 +88,22 @@ def meetings(entry: Entry) -> list[Template]:
     ]
 
 
-def at_cut(setting: Setting) -> list[Template]:
-    """Candidates between two operations: the same in all parts of a proof."""
-    return [_not_held(setting, name) for name in setting.theory.locks]
+def at_cut(entry: Entry) -> list[Template]:
+    """Candidates between two operations, which mean the same in all parts of a proof."""
+    return [_as_entered(entry, name) for name in entry.setting.theory.locks]
 
 
-def _not_held(setting: Setting, name: str) -> Template:
+def _as_entered(entry: Entry, name: str) -> Template:
+    """The thread holds the locks that it held when it came into the loop: none, mostly."""
+    exclusive, shared = entry.state.exclusive[name], entry.state.shared[name]
+
     def formula(state: ThreadState) -> Any:
-        x = setting.theory.lock_index(name)
-        held = any_of([state.exclusive[name](*x), state.shared[name](*x)])
-        return for_all(x, negation(held), held)
+        x = entry.setting.theory.lock_index(name)
+        now = state.exclusive[name](*x)
+        same = all_of([now == exclusive(*x), state.shared[name](*x) == shared(*x)])
+        return for_all(x, z3.simplify(same), now)
 
-    return Template(f"{name} not held", formula)
+    return Template(f"holds the {name} locks as before", formula)
 
 
 # Locals

@@ -297,7 +297,7 @@ class _Unfolder:
                 heap[variable.name] = self._kept(variable.name, entry, changed)
         state = ThreadState(locals_, heap, exclusive, shared)
         if is_cut:
-            found = at_cut(self._setting)
+            found = at_cut(self._entry(location, changes, entry))
         else:
             found, facts = templates(self._entry(location, changes, entry))
             arrived.facts += facts
