@@ -40,6 +40,17 @@ def test_its_mutants_are_found(
     golden(f"mutants-{name}.txt", capsys.readouterr().out)
 
 
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if n == "di_lockfree" else ()) for n in NAMES]
+)
+def test_derived_mutants_are_found_or_explained(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["mutate", "--auto", f"specs/primitives/{name}.pv", "--quiet"]) == 0
+
+    assert " 0 survived" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", ["kernel_mutex", "obm_mutex"])
 def test_the_mutexes_are_mutexes_with_store_buffers_too(name: str, tmp_path: Path) -> None:
     text = Path("specs", "primitives", f"{name}.pv").read_text(encoding="utf-8")

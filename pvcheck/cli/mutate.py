@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pvcheck import pipeline
-from pvcheck.cli import options
+from pvcheck.cli import mutate_auto, options
 from pvcheck.cli.console import Console
 from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.cli.runs import made
@@ -48,6 +48,7 @@ def add_command(
         metavar="NAME",
         help="a mutant (default: all); may repeat",
     )
+    mutate_auto.add_options(parser)
     options.add_root(parser)
     options.add_engine(parser)
     options.add_limits(parser)
@@ -56,6 +57,9 @@ def add_command(
 
 
 def run(args: argparse.Namespace, console: Console) -> ExitStatus:
+    mutate_auto.check(args)
+    if args.auto:
+        return mutate_auto.run(args, console)
     engine = pipeline.choose_engine(args.engine, args.workers, console.note)
     # All are looked at before the first is run.
     prepared = [_prepare(spec, args) for spec in args.specs]

@@ -627,3 +627,17 @@ def labels_of(block: Block) -> list[str]:
         for inside in blocks_of(statement):
             found += labels_of(inside)
     return found
+
+
+def calls_of(block: Block) -> list[Apply]:
+    """All calls of procedures in the block, wherever they stand. Some are of built-in functions."""
+    found: list[Apply] = []
+    for statement in block.statements:
+        match statement:
+            case Call(Apply() as call):
+                found.append(call)
+            case Let(value=Apply() as call) | Assign(value=Apply() as call):
+                found.append(call)
+        for inside in blocks_of(statement):
+            found += calls_of(inside)
+    return found

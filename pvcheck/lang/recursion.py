@@ -12,7 +12,7 @@ def report_recursion(symbols: Symbols, errors: Errors) -> None:
     """One error per ring, at the call that closes it."""
     procedures = {name: d for name, d in symbols.globals.items() if isinstance(d, ast.Procedure)}
     calls = {
-        name: [c for c in _calls(d.body) if c.name.text in procedures]
+        name: [c for c in ast.calls_of(d.body) if c.name.text in procedures]
         for name, d in procedures.items()
     }
     done: set[str] = set()
@@ -39,16 +39,3 @@ def report_recursion(symbols: Symbols, errors: Errors) -> None:
                     errors.add(Code.RECURSION, message, call.span, hint=hint)
                 else:
                     work.append((target, False))
-
-
-def _calls(block: ast.Block) -> list[ast.Apply]:
-    found: list[ast.Apply] = []
-    for statement in block.statements:
-        match statement:
-            case ast.Call(ast.Apply() as call):
-                found.append(call)
-            case ast.Let(value=ast.Apply() as call) | ast.Assign(value=ast.Apply() as call):
-                found.append(call)
-        for inside in ast.blocks_of(statement):
-            found += _calls(inside)
-    return found
