@@ -40,6 +40,11 @@ _FIRST_WORDS = frozenset(
         "@src",
     ]
 )
+_CONTINUED_BY = {
+    "@src": frozenset(["proc", "op"]),
+    "when": frozenset(["invariant", "lemma"]),
+}
+"""What belongs to the declaration that one of these words starts, if it comes next."""
 
 
 def declarations_apart(text: str) -> Iterator[tuple[int, int]]:
@@ -48,6 +53,7 @@ def declarations_apart(text: str) -> Iterator[tuple[int, int]]:
     A declaration starts at a keyword that starts one, outside all brackets, after a ``;`` or ``}``.
     """
     depth, end, fresh = 0, 0, True
+    continued: frozenset[str] = frozenset()
     starts: list[int] = []
     for token in _TOKEN.finditer(text):
         match token.lastgroup:
@@ -61,11 +67,14 @@ def declarations_apart(text: str) -> Iterator[tuple[int, int]]:
             case "word" if depth == 0:
                 # ``expect`` after a mutant's braces belongs to the mutant.
                 mutant = bool(starts) and text.startswith("mutant", starts[-1])
-                inside = token[0] == "expect" and mutant
+                inside = (token[0] == "expect" and mutant) or token[0] in continued
+                if token[0] in _FIRST_WORDS:
+                    continued = frozenset()
                 if fresh and token[0] in _FIRST_WORDS and not inside:
                     _, newline, before = text[end : token.start()].rpartition("\n")
                     if (newline or end == 0) and not before.strip():
                         starts.append(token.start())
+                        continued = _CONTINUED_BY.get(token[0], frozenset())
                 fresh = False
         end = token.end()
     yield from pairwise((*starts, len(text)))
