@@ -1,4 +1,4 @@
-"""The locks themselves, delayed invalidation, the list of chunks: small enough to be checked whole, mutants and all."""
+"""The locks themselves, what surrounds them: small enough to be checked whole, mutants and all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ import pytest
 from pvcheck.cli.main import main
 
 ROOT = Path(__file__).parent.parent
-NAMES = ("chunk_list", "di_locked", "di_lockfree", "kernel_mutex", "obm_mutex", "waiter_flag")
+NAMES = (
+    "chunk_list",
+    "di_locked",
+    "di_lockfree",
+    "kernel_mutex",
+    "obm_mutex",
+    "page_table_page",
+    "waiter_flag",
+)
 
 
 @pytest.fixture(autouse=True)
