@@ -7,12 +7,11 @@ from contextlib import AbstractContextManager, nullcontext
 
 from pvcheck.engines.base import Progress
 from pvcheck.model.code import Await
-from pvcheck.model.model import DEADLOCK, LOCK_ORDER, Model
+from pvcheck.model.model import ABOUT_LOCKS, DEADLOCK, LOCK_ORDER, Model
 from pvcheck.model.walk import nodes
 from pvcheck.parallel import processes, side_by_side
 from pvcheck.proof.parts import Part, parts
 from pvcheck.proof.prove import (
-    LOCK_PROPERTIES,
     Assumed,
     PartResult,
     fixed_parameters,
@@ -20,9 +19,6 @@ from pvcheck.proof.prove import (
 )
 from pvcheck.proof.theory import Theory
 from pvcheck.report.proof import Open, ProofReport, Property
-
-PROPERTIES = LOCK_PROPERTIES
-"""What can be proved for all sizes."""
 
 
 def proved(
@@ -86,7 +82,7 @@ def report(
     seconds: float,
 ) -> ProofReport:
     """``only_parts``: other parts were left out, so nothing is proved."""
-    everything = {name: _property(model, results, name) for name in PROPERTIES}
+    everything = {name: _property(model, results, name) for name in ABOUT_LOCKS}
     if everything[LOCK_ORDER].open:
         # The theorem needs both.
         everything[DEADLOCK] = _but(everything[DEADLOCK], "lock-order is not proved")
@@ -101,7 +97,7 @@ def report(
         mutant,
         len(results),
         seconds,
-        tuple(everything[name] for name in PROPERTIES if name in properties),
+        tuple(everything.get(name) or _only_checked(name) for name in properties),
         tuple(_axioms(model, properties)),
         tuple(sorted(values.items())),
         tuple(sorted(unreached)),
@@ -116,6 +112,10 @@ def _property(model: Model, results: Sequence[PartResult], name: str) -> Propert
         if f.property == name
     )
     return Property(name, sum(r.proved.get(name, 0) for r in results), open_)
+
+
+def _only_checked(name: str) -> Property:
+    return Property(name, 0, (), "cannot be proved for all sizes yet: checked in instances")
 
 
 def _but(property_: Property, remark: str) -> Property:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
-from collections.abc import Sequence
 from pathlib import Path
 
-from pvcheck import proving
 from pvcheck.cli import options
 from pvcheck.cli.console import Console
 from pvcheck.cli.exit_status import ExitStatus
+from pvcheck.cli.proofs import proof, status
 from pvcheck.diagnostics import UsageError
 from pvcheck.lang.suggest import did_you_mean
 from pvcheck.load import load
-from pvcheck.model.model import Model
-from pvcheck.model.types import Bool
-from pvcheck.report.proof import Standing, proof_json, proof_text
+from pvcheck.model.model import ABOUT_LOCKS, Model
+from pvcheck.report.proof import proof_json, proof_text
 
 
 def add_command(
@@ -40,7 +37,7 @@ def add_command(
         action="append",
         default=[],
         metavar="NAME",
-        help=f"a property (default: {', '.join(proving.PROPERTIES)}); may repeat",
+        help=f"a property (default: {', '.join(ABOUT_LOCKS)}); may repeat",
     )
     parser.add_argument(
         "--operation",
@@ -73,23 +70,18 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
     documents = []
     statuses = []
     for _, model in models:
-        fixed = _fixed(model, args.settings)
-        started = time.monotonic()
-        results = proving.proved(model, args.operations, fixed, args.workers)
-        report = proving.report(
+        report = proof(
             model,
-            results,
+            properties=args.properties or ABOUT_LOCKS,
+            operations=args.operations,
+            fixed=dict(map(_truth, args.settings)),
             mutant=args.mutant,
-            properties=args.properties or proving.PROPERTIES,
-            only_parts=bool(args.operations),
-            fixed=fixed,
-            seconds=time.monotonic() - started,
+            workers=args.workers,
         )
         if args.format == "text":
             console.out.write(proof_text(report, quiet=console.quiet))
         documents.append(proof_json(report, quiet=console.quiet))
-        proved = all(p.standing is Standing.PROVED for p in report.properties)
-        statuses.append(ExitStatus.OK if proved else ExitStatus.INCONCLUSIVE)
+        statuses.append(status(report))
     if args.format == "json":
         console.out.write_data(json.dumps(documents, indent=1) + "\n")
     return ExitStatus.worst(statuses)
@@ -98,7 +90,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
 def _check_names(spec: Path, model: Model, args: argparse.Namespace) -> None:
     operations = [o.name for o in model.operations]
     for kind, given, known in (
-        ("property", args.properties, proving.PROPERTIES),
+        ("property", args.properties, ABOUT_LOCKS),
         ("operation", args.operations, operations),
     ):
         for name in given:
@@ -112,17 +104,8 @@ def _check_names(spec: Path, model: Model, args: argparse.Namespace) -> None:
                 raise UsageError(f"{spec} has no {kind} {name!r}", hint)
 
 
-def _fixed(model: Model, settings: Sequence[tuple[str, str]]) -> dict[str, bool]:
-    truths = [p.name for p in model.parameters if isinstance(p.type, Bool)]
-    fixed = {}
-    for name, value in settings:
-        if name not in truths:
-            hint = (
-                did_you_mean(name, truths)
-                or "only those of type bool can be set: numbers are all proved"
-            )
-            raise UsageError(f"{model.name} has no truth parameter {name!r}", hint)
-        if value not in ("true", "false"):
-            raise UsageError(f"{name} is true or false, not {value!r}")
-        fixed[name] = value == "true"
-    return fixed
+def _truth(setting: tuple[str, str]) -> tuple[str, bool]:
+    name, value = setting
+    if value not in ("true", "false"):
+        raise UsageError(f"{name} is true or false, not {value!r}")
+    return name, value == "true"

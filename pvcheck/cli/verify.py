@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pvcheck import pipeline
 from pvcheck.cli import options
 from pvcheck.cli.console import Console
 from pvcheck.cli.counterexamples import Counterexamples
+from pvcheck.cli.demands import Demand, read_demands
 from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.cli.failure import report
 from pvcheck.cli.progress import rate
@@ -19,6 +20,7 @@ from pvcheck.diagnostics import UsageError
 from pvcheck.engines.base import Engine
 from pvcheck.model.verdict import Inconclusive, Violated
 from pvcheck.report.outcome import Outcome, Run, summary
+from pvcheck.report.proof import ProofReport, Standing, proof_text
 from pvcheck.report.run_json import run_json
 from pvcheck.report.run_text import Saved, plural, run_text
 from pvcheck.selection import Job, Selection, prepare
@@ -31,7 +33,7 @@ def add_command(
     parser = commands.add_parser(
         "verify", help=__doc__, description=__doc__, parents=[common], allow_abbrev=False
     )
-    parser.add_argument("specs", nargs="+", type=options.specification, metavar="SPEC")
+    parser.add_argument("specs", nargs="*", type=options.specification, metavar="SPEC")
     group = parser.add_argument_group("what to run")
     which = group.add_mutually_exclusive_group()
     which.add_argument(
@@ -55,12 +57,27 @@ def add_command(
     group.add_argument(
         "--fail-fast", action="store_true", help="stop at the first unexpected violation"
     )
+    demands = group.add_mutually_exclusive_group()
+    demands.add_argument(
+        "--require",
+        choices=("checked", "proved"),
+        default="checked",
+        help="proved: for every number of threads and every size, besides being checked "
+        "(default: checked)",
+    )
+    demands.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="a pvcheck.toml that names specifications, and what must be proved of each",
+    )
     options.add_traces(group)
     group.add_argument("--format", choices=("text", "json"), default="text")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace, console: Console) -> ExitStatus:
+    demands = _demands(args)
     selection = Selection(
         root=args.root,
         mutant=args.mutant,
@@ -70,9 +87,10 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
         properties=tuple(args.properties),
         start=args.start,
     )
-    session = _Session(args, console, selection)
+    specs = args.specs or [demand.specification for demand in demands]
+    session = _Session(args, console, selection, several=len(specs) > 1)
     # All are looked at before the first is run: an error in the last shows at once.
-    jobs = [job for spec in args.specs for job in session.prepare(spec)]
+    jobs = [job for spec in specs for job in session.prepare(spec)]
     if len(jobs) > 1 and (args.checkpoint or args.resume):
         raise UsageError(
             f"a checkpoint is of one run, and these are {len(jobs)}", "choose one with --instance"
@@ -80,8 +98,20 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
     if not session.statuses:
         if not jobs:
             raise UsageError("no file says what system it is", "give one that says 'system NAME;'")
-        session.verify(jobs)
+        session.verify(jobs, demands)
     return ExitStatus.worst(session.statuses)
+
+
+def _demands(args: argparse.Namespace) -> tuple[Demand, ...]:
+    if args.config is not None:
+        if args.specs:
+            raise UsageError(f"{args.config} names the specifications", "leave out the others")
+        return read_demands(args.config)
+    if not args.specs:
+        raise UsageError("no specification is named", "give some, or --config pvcheck.toml")
+    if args.require == "checked":
+        return ()
+    return tuple(Demand(spec, tuple(args.properties) or None) for spec in args.specs)
 
 
 def _engine(args: argparse.Namespace, console: Console) -> Engine:
@@ -102,21 +132,25 @@ def _engine(args: argparse.Namespace, console: Console) -> Engine:
 class _Session:
     """The runs of one command, and what has come out so far."""
 
-    def __init__(self, args: argparse.Namespace, console: Console, selection: Selection) -> None:
+    def __init__(
+        self, args: argparse.Namespace, console: Console, selection: Selection, *, several: bool
+    ) -> None:
         self._args = args
+        self._several = several
         self._console = console
         self._selection = selection
         self._counterexamples = Counterexamples(args.trace_dir if args.trace else None, selection)
         self._engine = _engine(args, console)
         self._runs: list[tuple[Run, dict[str, Saved]]] = []
         self._jobs: list[Job] = []
+        self._proofs: list[ProofReport] = []
         self.statuses: list[ExitStatus] = []
 
     def prepare(self, spec: Path) -> tuple[Job, ...]:
         # Caught here, so that the errors of the other files are shown too.
         try:
             # Of all files that a pattern names, some are there to be imported by others.
-            jobs = prepare(spec, self._selection, skip_parts=len(self._args.specs) > 1)
+            jobs = prepare(spec, self._selection, skip_parts=self._several)
         except Exception as error:
             self.statuses.append(report(error, self._console))
             return ()
@@ -124,8 +158,8 @@ class _Session:
             self._console.note(f"note: {spec} is a part of other specifications, and not run")
         return jobs
 
-    def verify(self, jobs: list[Job]) -> None:
-        """Makes the runs and reports them, also when interrupted."""
+    def verify(self, jobs: list[Job], demands: Sequence[Demand] = ()) -> None:
+        """Makes the runs and the proofs and reports them, also when interrupted."""
         self._jobs = jobs
         start = time.monotonic()
         try:
@@ -133,6 +167,9 @@ class _Session:
                 self._report(run)
                 if self._enough():
                     break
+            else:
+                for demand in demands:
+                    self._prove(demand)
         except KeyboardInterrupt:
             self.statuses.append(ExitStatus.INTERRUPTED)
         self._finish(self._vacuity(complete=len(self._runs) == len(jobs)))
@@ -162,6 +199,34 @@ class _Session:
         self.statuses.append(status(run))
         if self._args.format == "text":
             self._console.out.write(run_text(run, saved))
+
+    def _prove(self, demand: Demand) -> None:
+        """What is demanded of a specification that was run."""
+        runs = [run for run, _ in self._runs if run.specification == str(demand.specification)]
+        if not runs:
+            return
+        properties = demand.proved
+        if properties is None:
+            violated = {o.name for run in runs for o in run.outcomes if o.expected}
+            seen = dict.fromkeys(o.name for run in runs for o in run.outcomes)
+            properties = tuple(name for name in seen if name not in violated)
+        if not properties:
+            return
+        # Loads z3 and the front end, which a run need not.
+        from pvcheck.cli import proofs  # noqa: PLC0415
+        from pvcheck.load import load  # noqa: PLC0415
+
+        made = proofs.proof(
+            load(demand.specification, root=self._args.root, mutant=self._args.mutant),
+            properties=properties,
+            fixed=demand.fixed,
+            mutant=self._args.mutant,
+            workers=self._args.workers,
+        )
+        self._proofs.append(made)
+        self.statuses.append(proofs.status(made))
+        if self._args.format == "text":
+            self._console.out.write(proof_text(made, quiet=self._console.quiet))
 
     def _save(self, run: Run, outcome: Outcome) -> Saved:
         try:
@@ -201,11 +266,17 @@ class _Session:
         runs = [run for run, _ in self._runs]
         if self._args.format == "json":
             worst = ExitStatus.worst(self.statuses)
-            document = run_json(self._runs, warnings, worst, measured=not self._console.quiet)
+            document = run_json(
+                self._runs, self._proofs, warnings, worst, measured=not self._console.quiet
+            )
             self._console.out.write_data(document)
             return
         self._console.out.write("".join(f"warning: {warning}\n" for warning in warnings or ()))
         total = summary(outcome for run in runs for outcome in run.outcomes)
         if warnings:
             total = f"{total}, {plural(len(warnings), 'warning')}"
+        if self._proofs:
+            required = [p for made in self._proofs for p in made.properties]
+            shown = sum(p.standing is Standing.PROVED for p in required)
+            total = f"{total}; {shown} of {len(required)} proved"
         self._console.out.write(f"{total}\n")

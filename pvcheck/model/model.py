@@ -36,6 +36,8 @@ DEADLOCK = "deadlock"
 LOCK_ORDER = "lock-order"
 BUILT_IN = (DEADLOCK, LOCK_ORDER, *(str(f) for f in Fault))
 """The properties checked without being asked, in the order they are reported."""
+ABOUT_LOCKS = (DEADLOCK, LOCK_ORDER, str(Fault.RACE), str(Fault.LOCK_MISUSE))
+"""That locks are taken, used and given back as they should be: what can be proved for all sizes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from functools import cached_property
 import z3
 
 from pvcheck.model.expr import Const
-from pvcheck.model.model import DEADLOCK, LOCK_ORDER, Fault, Model
+from pvcheck.model.model import ABOUT_LOCKS, Model
 from pvcheck.model.types import Bool, Int
 from pvcheck.proof import deadlock
 from pvcheck.proof.discharge import Context, ancestors
@@ -23,9 +23,6 @@ from pvcheck.proof.theory import Theory
 from pvcheck.proof.unfold import Candidate, Check, Node, unfold
 from pvcheck.proof.values import Atom, OutsideFragment, Value, all_of
 from pvcheck.source import Span
-
-LOCK_PROPERTIES = (DEADLOCK, LOCK_ORDER, str(Fault.RACE), str(Fault.LOCK_MISUSE))
-"""What is proved: that locks are taken, used and given back as they should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +154,7 @@ class Prover:
         failed: list[Failed] = []
         reached: set[Span] = set()
         for number, node in self._unfolding.nodes.items():
-            claims = [c for c in node.claims if c.property in LOCK_PROPERTIES]
+            claims = [c for c in node.claims if c.property in ABOUT_LOCKS]
             claims += deadlock.claims(node)
             context = self._context(number)
             if context.reachable:
@@ -179,7 +176,7 @@ class Prover:
             )
             for name in self._lost.values()
             if self._part.cut is not None
-            for property_ in LOCK_PROPERTIES
+            for property_ in ABOUT_LOCKS
         ]
         return PartResult(
             self._part,
@@ -206,7 +203,7 @@ def prove_part(model: Model, part: Part, assumed: Assumed, fixed: Mapping[str, b
     except OutsideFragment as outside:
         family = next(f for f in model.threads if f.name == part.family)
         what = f"{outside.what} is outside the fragment"
-        failed = tuple(Failed(p, family.span, what, part.operation) for p in LOCK_PROPERTIES)
+        failed = tuple(Failed(p, family.span, what, part.operation) for p in ABOUT_LOCKS)
         return PartResult(part, {}, failed, frozenset(), frozenset())
     prover.settle()
     return prover.result()

@@ -9,6 +9,7 @@ from typing import Any
 from pvcheck.model.result import LockEdge
 from pvcheck.model.verdict import Checked, Example, Inconclusive, Violated
 from pvcheck.report.outcome import Outcome, Run
+from pvcheck.report.proof import ProofReport, proof_json
 from pvcheck.report.run_text import Saved
 from pvcheck.report.trace_file import dumps
 
@@ -17,6 +18,7 @@ FORMAT = "pvcheck-verify-1"
 
 def run_json(
     runs: Sequence[tuple[Run, Mapping[str, Saved]]],
+    proofs: Sequence[ProofReport],
     warnings: Sequence[str] | None,
     status: int,
     *,
@@ -29,6 +31,7 @@ def run_json(
     document = {
         "format": FORMAT,
         "runs": [_run(run, saved, measured) for run, saved in runs],
+        "proofs": [proof_json(proof, quiet=not measured) for proof in proofs],
         "vacuity": None if warnings is None else list(warnings),
         "status": status,
     }

@@ -17,7 +17,7 @@ from pvcheck.diagnostics import SpecError
 from pvcheck.engines.base import Limits
 from pvcheck.load import instances, load
 from pvcheck.model.instance import Instance
-from pvcheck.model.model import Model
+from pvcheck.model.model import ABOUT_LOCKS, Model
 from pvcheck.model.verdict import Violated
 from pvcheck.report.proof import Standing
 
@@ -37,7 +37,7 @@ def proved(model: Model) -> set[str]:
         model,
         proving.proved(model, (), {}, workers=1),
         mutant=None,
-        properties=proving.PROPERTIES,
+        properties=ABOUT_LOCKS,
         only_parts=False,
         fixed={},
         seconds=0.0,
@@ -48,7 +48,7 @@ def proved(model: Model) -> set[str]:
 def violated(chosen: Sequence[Instance]) -> set[str]:
     found = set()
     for instance in chosen:
-        verdicts = check(instance, proving.PROPERTIES, Limits(states=3_000)).verdicts
+        verdicts = check(instance, ABOUT_LOCKS, Limits(states=3_000)).verdicts
         found |= {name for name, verdict in verdicts.items() if isinstance(verdict, Violated)}
     return found
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from pvcheck.load import load, read
+from pvcheck.model.model import ABOUT_LOCKS
 from pvcheck.proof.parts import parts
-from pvcheck.proof.prove import LOCK_PROPERTIES, Assumed, prove_part
+from pvcheck.proof.prove import Assumed, prove_part
 
 SPECS = Path(__file__).parent.parent.parent / "specs"
 FIXED = {"DEMOTE_FAILS": False, "ALLOC_FAILS": False}
@@ -58,4 +59,4 @@ def test_mutants_are_not_proved(mutant: str) -> None:
 def test_no_mutant_of_locks_is_left_out() -> None:
     declared = read(SPECS / "obm.pv").mutants
 
-    assert {m.name for m in declared if m.violated in LOCK_PROPERTIES} == set(MUTANTS)
+    assert {m.name for m in declared if m.violated in ABOUT_LOCKS} == set(MUTANTS)

@@ -1,0 +1,84 @@
+"""What continuous integration demands of specifications: ``pvcheck.toml``.
+
+The file is as untrusted as the specifications that it names: they must lie in its folder or below.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pvcheck.cli.options import specification
+from pvcheck.diagnostics import UsageError
+from pvcheck.lang.suggest import did_you_mean
+from pvcheck.model.model import ABOUT_LOCKS
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What must hold of one specification: everything checked as declared, and some proved."""
+
+    specification: Path
+    proved: tuple[str, ...] | None
+    """Properties that must be proved for all sizes; ``None``: all that are not declared violated."""
+    fixed: Mapping[str, bool] = field(default_factory=dict)
+    """Truth parameters whose value alone a proof is for."""
+
+
+def read_demands(path: Path) -> tuple[Demand, ...]:
+    """The demands of a file, in its order.
+
+    Raises:
+        UsageError: it is no such file.
+        OSError: it cannot be read.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {error}") from None
+    _only(path, "the file", document, ("require",))
+    entries = document.get("require", [])
+    if not isinstance(entries, list) or not entries:
+        raise UsageError(f"{path} demands nothing", 'say [[require]] and specification = "FILE.pv"')
+    demands = tuple(_demand(path, entry) for entry in entries)
+    named = [d.specification for d in demands]
+    for one in named:
+        if named.count(one) > 1:
+            raise UsageError(f"{path}: {one} is there more than once")
+    return demands
+
+
+def _demand(path: Path, entry: Any) -> Demand:
+    if not isinstance(entry, dict):
+        raise UsageError(f"{path}: require is a list of tables", "say [[require]]")
+    _only(path, "[[require]]", entry, ("specification", "proved", "fixed"))
+    name = entry.get("specification")
+    if not isinstance(name, str):
+        raise UsageError(f"{path}: [[require]] names no file", 'say specification = "FILE.pv"')
+    proved, fixed = entry.get("proved", []), entry.get("fixed", {})
+    if not isinstance(proved, list) or not all(isinstance(p, str) for p in proved):
+        raise UsageError(f"{path}: proved is a list of properties")
+    if not isinstance(fixed, dict) or not all(isinstance(v, bool) for v in fixed.values()):
+        raise UsageError(f"{path}: fixed says true or false of parameters")
+    for one in proved:
+        if one not in ABOUT_LOCKS:
+            hint = did_you_mean(one, ABOUT_LOCKS) or f"these can be: {', '.join(ABOUT_LOCKS)}"
+            raise UsageError(f"{path}: {one} cannot be proved for all sizes", hint)
+    return Demand(_inside(path, name), tuple(proved), fixed)
+
+
+def _inside(path: Path, name: str) -> Path:
+    folder = path.parent
+    file = specification(str(folder / name))
+    if not file.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(f"{path}: {name} is outside of its folder")
+    return file
+
+
+def _only(path: Path, where: str, table: Mapping[str, Any], known: Collection[str]) -> None:
+    for key in table:
+        if key not in known:
+            raise UsageError(f"{path}: {where} has no {key!r}", did_you_mean(key, known))

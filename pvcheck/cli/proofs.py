@@ -1,0 +1,58 @@
+"""Proofs, as ``prove`` and ``verify`` make them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from pvcheck import proving
+from pvcheck.cli.exit_status import ExitStatus
+from pvcheck.diagnostics import UsageError
+from pvcheck.lang.suggest import did_you_mean
+from pvcheck.model.model import Model
+from pvcheck.model.types import Bool
+from pvcheck.report.proof import ProofReport, Standing
+
+
+def proof(
+    model: Model,
+    *,
+    properties: Sequence[str],
+    operations: Sequence[str] = (),
+    fixed: Mapping[str, bool],
+    mutant: str | None,
+    workers: int,
+) -> ProofReport:
+    """What can be proved of ``properties``; of those that cannot be for all sizes, the report says so.
+
+    Raises:
+        UsageError: the specification has no such truth parameter.
+        KeyboardInterrupt: the user wants no more.
+    """
+    _check_parameters(model, fixed)
+    started = time.monotonic()
+    return proving.report(
+        model,
+        proving.proved(model, operations, fixed, workers),
+        mutant=mutant,
+        properties=properties,
+        only_parts=bool(operations),
+        fixed=fixed,
+        seconds=time.monotonic() - started,
+    )
+
+
+def status(report: ProofReport) -> ExitStatus:
+    """What the report means for the command."""
+    proved = all(p.standing is Standing.PROVED for p in report.properties)
+    return ExitStatus.OK if proved else ExitStatus.INCONCLUSIVE
+
+
+def _check_parameters(model: Model, fixed: Mapping[str, bool]) -> None:
+    truths = [p.name for p in model.parameters if isinstance(p.type, Bool)]
+    for name in fixed:
+        if name not in truths:
+            hint = did_you_mean(name, truths) or (
+                "only those of type bool can be set: numbers are all proved"
+            )
+            raise UsageError(f"{model.name} has no truth parameter {name!r}", hint)
