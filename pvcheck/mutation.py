@@ -29,6 +29,11 @@ from pvcheck.source import Span
 _TIMES = 20
 """How many more states than the specification itself a mutant may have, unless limits are given."""
 _AT_LEAST = 100_000
+VACUITY = "vacuity"
+"""What kills a mutant with which less happens: no property, but ``verify --strict`` says so."""
+
+_Met = tuple[Span, bool | None]
+"""A statement that is executed, or a condition and an outcome that it has."""
 
 Shown = Callable[[str], AbstractContextManager[Progress]]
 """Where to tell how far a run of that name is."""
@@ -123,17 +128,35 @@ class Runner:
             return Fate(Fated.NOT_REACHED)
         model = self._mutated(mutant)
         open_: list[str] = []
+        met = frozenset[_Met]().union(*(b.met or () for b in smallest if b not in reached))
         for baseline in reached:
             names = (baseline.name,) if model.instances else ()
             (instance,) = instances(model, names=names)
-            found = _judged(self._run(instance, self._limits(baseline), progress))
+            run = self._run(instance, self._limits(baseline), progress)
+            found = _judged(run)
+            met |= _met(run) or frozenset()
             if found.fated is Fated.KILLED:
                 return found
             if found.fated is Fated.UNDECIDED:
                 open_.append(f"{found.reason} in {baseline.name}")
         if open_:
             return Fate(Fated.UNDECIDED, reason="; ".join(open_))
+        if all(b.met is not None for b in smallest):
+            before = frozenset[_Met]().union(*(b.met or () for b in smallest))
+            lost = self._lost(mutant, model, before - met)
+            if lost is not None:
+                return Fate(Fated.KILLED, killer=VACUITY, reason=lost)
         return Fate(Fated.SURVIVED, instance=", ".join(b.name for b in reached))
+
+    def _lost(self, mutant: Derived, model: Model, missing: frozenset[_Met]) -> str | None:
+        """The first thing that happens without the mutant, could with it, and never does."""
+        known = {s.span for s in model.statements} - {*mutant.markers}
+        left = sorted((m for m in missing if m[0] in known), key=lambda m: (m[0].file, m[0].start))
+        if not left:
+            return None
+        span, outcome = left[0]
+        word = {None: "executed", True: "true", False: "false"}[outcome]
+        return f"`{model.source[span.file].snippet(span)}` is never {word}"
 
     def _limits(self, baseline: Baseline) -> Limits:
         if self.limits != Limits(bytes=self.limits.bytes):
@@ -160,6 +183,8 @@ class Baseline:
     """Properties that are not declared to be."""
     called: frozenset[str]
     """The procedures that threads may come to."""
+    met: frozenset[_Met] | None
+    """What happens; ``None``: not all is known."""
     never: frozenset[Span] | None
     """Statements and conditions that are known not to be executed, whatever changes elsewhere; ``None``: nothing
     is known."""
@@ -174,18 +199,28 @@ class Baseline:
 def _baseline(run: Run, called: frozenset[str]) -> Baseline:
     result, model = run.result, run.instance.model
     verdicts = result.verdicts
-    complete = all(isinstance(v, Checked) for v in verdicts.values()) and result.fault is None
+    met = _met(run)
     never = None
-    if complete and result.coverage is not None:
-        executed = {*result.coverage.executed, *(span for span, _ in result.coverage.branches)}
+    if met is not None:
+        executed = {span for span, _ in met}
         never = frozenset(s.span for s in model.statements) - executed - _before_dead_ends(model)
     return Baseline(
         run.instance.name,
         result.statistics.states,
         tuple(p for p, v in verdicts.items() if isinstance(v, Violated)),
         called,
+        met,
         never,
     )
+
+
+def _met(run: Run) -> frozenset[_Met] | None:
+    """``None``: not everything that can happen is known."""
+    result = run.result
+    complete = all(isinstance(v, Checked) for v in result.verdicts.values())
+    if not complete or result.fault is not None or result.coverage is None:
+        return None
+    return result.coverage.branches.union((span, None) for span in result.coverage.executed)
 
 
 def _before_dead_ends(model: Model) -> frozenset[Span]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,11 @@ NAMES = (
     "page_table_page",
     "waiter_flag",
 )
+
+
+LARGE = ("chunk_list", "di_lockfree")
+HOLES = {"chunk_list": ["negate-guard reclaim_pv_chunk.tried"]}
+"""What no property finds, as docs/coverage.md says."""
 
 
 @pytest.fixture(autouse=True)
@@ -49,14 +55,18 @@ def test_its_mutants_are_found(
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow if n == "di_lockfree" else ()) for n in NAMES]
+    "name", [pytest.param(n, marks=pytest.mark.slow if n in LARGE else ()) for n in NAMES]
 )
 def test_derived_mutants_are_found_or_explained(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["mutate", "--auto", f"specs/primitives/{name}.pv", "--quiet"]) == 0
+    command = ["mutate", "--auto", f"specs/primitives/{name}.pv", "--quiet", "--format", "json"]
+    status = main(command)
 
-    assert " 0 survived" in capsys.readouterr().out
+    (document,) = json.loads(capsys.readouterr().out)
+    left = [m["mutant"] for m in document["mutants"] if m["fate"] == "survived"]
+    assert left == HOLES.get(name, [])
+    assert status == (4 if left else 0)
 
 
 @pytest.mark.parametrize("name", ["kernel_mutex", "obm_mutex"])

@@ -25,7 +25,7 @@ from pvcheck.load import Specification, model_of, read
 from pvcheck.model.fingerprint import fingerprint
 from pvcheck.model.instance import Instance
 from pvcheck.model.model import Model
-from pvcheck.mutation import Lowered, Runner, representatives
+from pvcheck.mutation import VACUITY, Lowered, Runner, representatives
 from pvcheck.parallel import processes
 from pvcheck.report.derived import (
     DerivedMutant,
@@ -126,8 +126,10 @@ class _Work:
 
     def report(self, mutant: Derived, fate: Fate, same_as: str | None = None) -> DerivedMutant:
         said = self.explained.get(mutant.name)
-        if said is not None and fate.fated in (Fated.SURVIVED, Fated.NOT_REACHED):
-            fate = replace(fate, fated=Fated.EXPLAINED, reason=said.why)
+        # That less happens is not wrong.
+        unharmed = fate.fated in (Fated.SURVIVED, Fated.NOT_REACHED) or fate.killer == VACUITY
+        if said is not None and unharmed:
+            fate = replace(fate, fated=Fated.EXPLAINED, killer="", reason=said.why)
         return DerivedMutant(
             mutant.name,
             mutant.kind,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from pvcheck.lang import ast
 from pvcheck.lang.rewrite import Edits, rewritten
-from pvcheck.lang.sites import Site, leaves, locks_or_jumps, sites
+from pvcheck.lang.sites import Site, leaves, locks_or_jumps, names, sites
 from pvcheck.source import Source, Span
 
 KINDS = {
@@ -62,6 +62,7 @@ def derived(tree: ast.Specification, sources: Sequence[Source]) -> tuple[Derived
     """All mutants of all procedures and threads, used or not, in the order of the text."""
     by_name = {s.name: s for s in sources}
     parameters = {d.name.text for d in tree.declarations if isinstance(d, ast.Parameter)}
+    shared = {d.name.text for d in tree.declarations if isinstance(d, _SHARED)}
     ghosts = {
         d.name.text for d in tree.declarations if isinstance(d, ast.Lock) and d.kind == "ghost"
     }
@@ -71,7 +72,7 @@ def derived(tree: ast.Specification, sources: Sequence[Source]) -> tuple[Derived
     for declared in tree.declarations:
         if isinstance(declared, ast.Procedure | ast.Thread):
             source = by_name[declared.span.file]
-            made = _Deriver(declared, source, parameters, ghosts, locking).all()
+            made = _Deriver(declared, source, parameters, ghosts, shared, locking).all()
             order = list(KINDS)
             for mutant in sorted(made, key=lambda m: (m.span.start, order.index(m.kind))):
                 seen[mutant.name] += 1
@@ -146,6 +147,8 @@ class _Deriver:
     parameters: set[str]
     ghosts: set[str]
     """Locks that are in no kernel: operations on them are conditions of the specification, and no code."""
+    shared: set[str]
+    """What reads or writes more than the locals of the thread."""
     locking: frozenset[str]
 
     def all(self) -> Iterator[Derived]:
@@ -239,15 +242,19 @@ class _Deriver:
 
     def move_out(self, site: Site) -> Iterator[Derived]:
         match site.statement, self._next(site):
-            case ast.LockStatement(action="acquire") as acquire, first if _movable(first):
+            case ast.LockStatement(action="acquire") as acquire, first if self._movable(first):
                 assert first is not None, "movable"
                 edits = {id(acquire): (first, acquire), id(first): ()}
                 moved = site.following
                 assert moved is not None, "as ``first``"
                 yield self._made("move-early", moved, edits, also=(acquire,))
-            case last, ast.LockStatement(action="release") as release if _movable(last):
+            case last, ast.LockStatement(action="release") as release if self._movable(last):
                 edits = {id(last): (), id(release): (release, last)}
                 yield self._made("move-late", site, edits, also=(release,))
+
+    def _movable(self, statement: ast.Stmt | None) -> bool:
+        """Whether it can stand elsewhere, and needs the lock at all."""
+        return _can_move(statement) and bool(names(statement) & self.shared)
 
     def _next(self, site: Site) -> ast.Stmt | None:
         """What is executed after it, and after nothing else."""
@@ -361,6 +368,7 @@ _OF_ONE: tuple[Callable[[_Deriver, Site], Iterator[Derived]], ...] = (
     _Deriver.move_out,
     _Deriver.negate_guard,
 )
+_SHARED = (ast.Variable, ast.Counter, ast.Lock, ast.Function, ast.Procedure)
 _LONGEST = 60
 """Text in a name; more is in the report."""
 
@@ -387,9 +395,8 @@ def _looks_for_change(condition: ast.Expr) -> bool:
     return False
 
 
-def _movable(statement: ast.Stmt | None) -> bool:
-    """Whether it can stand elsewhere: conditions of the specification itself are no code, and jumps and
-    locks are other kinds' business."""
+def _can_move(statement: ast.Stmt | None) -> bool:
+    """Conditions of the specification itself are no code, and jumps and locks are other kinds' business."""
     match statement:
         case ast.Let() | ast.Assign() | ast.Call() | ast.Atomic():
             return True

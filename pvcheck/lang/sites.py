@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from pvcheck.lang import ast
 from pvcheck.source import Span
@@ -107,3 +107,18 @@ def _locks_or_jumps(statement: ast.Stmt) -> bool:
         case ast.If(condition=ast.Try()):
             return True
     return False
+
+
+def names(node: object) -> frozenset[str]:
+    """All names in a piece of the tree, whatever they are names of."""
+    found: set[str] = set()
+    work = [node]
+    while work:
+        match work.pop():
+            case ast.Name(text):
+                found.add(text)
+            case tuple() as several:
+                work += several
+            case ast.Node() as inner:
+                work += [getattr(inner, f.name) for f in fields(inner) if f.name != "span"]
+    return frozenset(found)

@@ -34,7 +34,7 @@ class Fate:
     steps: int = 0
     """Of the shortest counterexample to it."""
     reason: str = ""
-    """Why it is open, or rejected, or equivalent."""
+    """Why it is open, or rejected, or equivalent; what never happens with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,10 @@ class DerivedMutant:
 
     @property
     def refuted(self) -> bool:
-        """Whether it is said to be equivalent, and is not."""
-        return self.explained is not None and self.fate.fated is Fated.KILLED
+        """Whether it is said to be equivalent, and violates something."""
+        return (
+            self.explained is not None and self.fate.fated is Fated.KILLED and self.fate.steps > 0
+        )
 
 
 def derived_text(system: str, where: Sequence[str], mutants: Sequence[DerivedMutant]) -> str:
@@ -79,7 +81,7 @@ def _fate_cell(mutant: DerivedMutant) -> tuple[str, ...]:
     fate = mutant.fate
     match fate.fated:
         case Fated.KILLED:
-            text = f"{fate.killer} {fate.steps} in {fate.instance}"
+            text = _killed_by(fate)
             if mutant.refuted:
                 text = f"NOT EQUIVALENT: {text}"
         case Fated.SURVIVED:
@@ -91,6 +93,14 @@ def _fate_cell(mutant: DerivedMutant) -> tuple[str, ...]:
         case Fated.NOT_REACHED | Fated.NO_CHANGE:
             text = fate.fated.value
     return (text,)
+
+
+def _killed_by(fate: Fate) -> str:
+    return (
+        f"{fate.killer} {fate.steps} in {fate.instance}"
+        if fate.steps
+        else f"{fate.killer}: {fate.reason}"
+    )
 
 
 _REMEDY = {
@@ -105,7 +115,7 @@ def _left(mutants: Sequence[DerivedMutant]) -> Iterator[str]:
     refuted = [m for m in mutants if m.refuted]
     for mutant in refuted:
         fate = mutant.fate
-        by = f"killed by {fate.killer} in {fate.instance}"
+        by = f"killed by {_killed_by(fate)}"
         yield from wrap(
             f"{mutant.where}: is not equivalent: {mutant.name} is {by}", WIDTH, hanging=2
         )
@@ -141,7 +151,7 @@ def derived_json(mutants: Sequence[DerivedMutant]) -> list[dict[str, object]]:
             "fate": m.fate.fated.value,
             "instance": m.fate.instance or None,
             "killer": m.fate.killer or None,
-            "steps": m.fate.steps if m.fate.killer else None,
+            "steps": m.fate.steps or None,
             "reason": m.fate.reason or None,
             "explained": m.explained,
             "same as": m.same_as,

@@ -172,6 +172,32 @@ def test_conditions_of_the_specification_are_not_moved() -> None:
     assert not [name for name in found if name.startswith("move-")]
 
 
+@pytest.mark.parametrize(
+    ("statement", "is_moved"),
+    [
+        ("let y = 1;", False),
+        ("let y = x;", True),
+        ("let y = reads();", True),
+        ("let seen = snapshot(changes);", True),
+        ("let y = held(b);", True),
+        ("call();", True),
+        ("x = 1;", True),
+        ("if x == 1 { call(); }", True),
+        ("if x == 1 { acquire b; release b; }", False),
+        ("if x == 1 { return; }", False),
+        ("if try b { release b; }", False),
+        ("await x == 1;", False),
+    ],
+)
+def test_what_needs_the_lock_is_moved(statement: str, is_moved: bool) -> None:
+    more = "fn reads: 0..1 = x; proc call() { x = 1; }"
+    found = names(f"acquire a; {statement} release a;", more)
+
+    assert [n.split()[0] for n in found if n.startswith("move-")] == (
+        ["move-early", "move-late"] if is_moved else []
+    )
+
+
 def test_nothing_is_moved_past_a_place_that_others_jump_to() -> None:
     straight = "acquire a; if x == 1 { goto out; } x = 1; release a;"
     jumping = "acquire a; if x == 1 { goto out; } x = 1; out: release a;"
