@@ -58,43 +58,115 @@ static int crowded(const Search *s)
            LOOK(s->shared.count) + margin > s->shared.most || local_count(s) + margin > (TUPLES ? s->tuple : s->local).most;
 }
 
-#define AHEAD 48 /* keys on their way into a new table */
+#define AHEAD 48  /* keys on their way into a new table */
+#define SHARE 4096 /* buckets that one worker moves at a time */
+
+/* All keys go into another table. */
+typedef struct Move {
+    const States *from, *to;
+    int shared_bits, local_bits;         /* of the keys that there are */
+    int new_shared_bits, new_local_bits; /* of the keys to be */
+    u64 next;                            /* share */
+    int full;                            /* there is no place for a key */
+} Move;
+
+/* Whether there is nothing left to do for others. */
+static int moved(const Move *m)
+{
+    return LOOK(m->full) || LOOK(m->next) * SHARE >> m->from->bucket_bits;
+}
+
+static u64 new_key(const Move *m, u64 mixed)
+{
+    u64 key = unmix(mixed, m->from->bits), other = key & low_bits(m->shared_bits), local = low_bits(m->local_bits);
+    for (int p = 0; p < PARTS - 1; ++p)
+        other |= (key >> (m->shared_bits + p * m->local_bits) & local) << (m->new_shared_bits + p * m->new_local_bits);
+    return mix(other, m->to->bits);
+}
+
+static void move_keys(Move *m)
+{
+    const States from = states_view(m->from), to = states_view(m->to);
+    int same = from.bits == to.bits && m->shared_bits == m->new_shared_bits;
+    u64 mixed[AHEAD + LINE / 4], buckets = 1ULL << from.bucket_bits;
+    while (!moved(m)) {
+        u64 bucket = __atomic_fetch_add(&m->next, 1, __ATOMIC_RELAXED) * SHARE;
+        u64 end = bucket + SHARE < buckets ? bucket + SHARE : buckets;
+        int n = 0;
+        for (; bucket < end; ++bucket) {
+            int known = n;
+            n += states_in_bucket(&from, bucket, mixed + n);
+            /* With keys of the same bits the new bucket is one of two, both near. */
+            for (int k = known; k < n && !same; ++k) {
+                mixed[k] = new_key(m, mixed[k]);
+                __builtin_prefetch(bucket_of(&to, mixed[k]), 1);
+            }
+            if (n > AHEAD || bucket + 1 == end)
+                while (n)
+                    if (states_add(&to, mixed[--n]) == FULL) {
+                        SET(m->full, 1);
+                        return;
+                    }
+        }
+    }
+}
+
+/* The caller has the mutex if others are parked. */
+static void move_together(Search *s, Move *m)
+{
+    if (!s->parked) {
+        move_keys(m);
+        return;
+    }
+    s->move = m;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->mutex);
+    move_keys(m);
+    pthread_mutex_lock(&s->mutex);
+    while (s->helping)
+        pthread_cond_wait(&s->changed, &s->mutex);
+    s->move = NULL;
+}
+
+/* A parked worker, who has the mutex, helps or waits. */
+static void help(Search *s)
+{
+    Move *m = s->move;
+    if (!m || moved(m)) {
+        pthread_cond_wait(&s->changed, &s->mutex);
+        return;
+    }
+    ++s->helping;
+    pthread_mutex_unlock(&s->mutex);
+    move_keys(m);
+    pthread_mutex_lock(&s->mutex);
+    --s->helping;
+    pthread_cond_broadcast(&s->changed);
+}
 
 /* The set of states with other sizes of keys or more buckets; 0 if there is no room. */
 static int states_again(Search *s, int shared_bits, int local_bits, int bucket_bits)
 {
     States new = {.alone = s->states.alone};
     int bits = shared_bits + (PARTS - 1) * local_bits;
-    for (;;) {
+    for (;; ++bucket_bits) {
         if (!states_open(&new, bits, bucket_bits))
             return 0;
         /* Longer slots are fewer. */
-        int full = s->states.count > states_slots(&new) / 5 * 4;
-        int same = bits == s->states.bits && shared_bits == s->shared_bits;
-        u64 mixed[AHEAD + LINE / 4], all = low_bits(s->shared_bits), local = low_bits(s->local_bits);
-        int n = 0;
-        for (u64 bucket = 0; bucket >> s->states.bucket_bits == 0 && !full; ++bucket) {
-            int known = n;
-            n += states_in_bucket(&s->states, bucket, mixed + n);
-            for (int k = known; k < n; ++k) {
-                /* With keys of the same bits the new bucket is one of two, both near. */
-                if (same)
-                    continue;
-                u64 key = unmix(mixed[k], s->states.bits), other = key & all;
-                for (int p = 0; p < PARTS - 1; ++p)
-                    other |= (key >> (s->shared_bits + p * s->local_bits) & local) << (shared_bits + p * local_bits);
-                mixed[k] = mix(other, bits);
-                __builtin_prefetch(bucket_of(&new, mixed[k]), 1);
-            }
-            if (n > AHEAD || (bucket + 1) >> s->states.bucket_bits) {
-                while (n && !full)
-                    full = !states_put(&new, mixed[--n]);
-            }
-        }
-        if (!full)
+        Move m = {
+            .from = &s->states,
+            .to = &new,
+            .shared_bits = s->shared_bits,
+            .local_bits = s->local_bits,
+            .new_shared_bits = shared_bits,
+            .new_local_bits = local_bits,
+            .full = s->states.count > states_slots(&new) / 5 * 4,
+        };
+        if (!m.full)
+            move_together(s, &m);
+        if (!m.full)
             break;
         states_close(&new);
-        ++bucket_bits;
     }
     new.count = s->states.count;
     states_close(&s->states);
@@ -179,11 +251,19 @@ static void grow(Search *s, int full)
 
 static void grow_and_go_on(Search *s)
 {
+    s->growing = 1;
     grow(s, LOOK(s->growth) == 2);
+    s->growing = 0;
     SET(s->growth, 0);
     s->parked = 0;
     ++s->round;
     pthread_cond_broadcast(&s->changed);
+}
+
+/* Whether all stand still, so that the caller can let the tables grow. */
+static int all_still(const Search *s)
+{
+    return LOOK(s->growth) && !s->growing && s->parked && s->parked + s->resting == s->working;
 }
 
 /* Wait until the tables have grown. */
@@ -192,11 +272,11 @@ static void park(Search *s)
     pthread_mutex_lock(&s->mutex);
     if (LOOK(s->growth)) {
         int round = s->round;
-        if (++s->parked + s->resting == s->working)
+        ++s->parked;
+        if (all_still(s))
             grow_and_go_on(s);
-        else
-            while (s->round == round)
-                pthread_cond_wait(&s->changed, &s->mutex);
+        while (s->round == round)
+            help(s);
     }
     pthread_mutex_unlock(&s->mutex);
 }
@@ -207,13 +287,15 @@ static void rest(Search *s)
     pthread_mutex_lock(&s->mutex);
     ++s->resting;
     while (s->run->pause && !s->run->halt) {
-        if (LOOK(s->growth) && s->parked && s->parked + s->resting == s->working)
+        if (all_still(s))
             grow_and_go_on(s);
         s->run->paused = s->resting == s->working;
         pthread_mutex_unlock(&s->mutex);
         usleep(1000);
         pthread_mutex_lock(&s->mutex);
     }
+    while (s->growing)
+        pthread_cond_wait(&s->changed, &s->mutex);
     s->run->paused = 0;
     --s->resting;
     pthread_mutex_unlock(&s->mutex);
@@ -231,7 +313,7 @@ static void leave(Search *s)
 {
     pthread_mutex_lock(&s->mutex);
     --s->working;
-    if (LOOK(s->growth) && s->parked && s->parked + s->resting == s->working)
+    if (all_still(s))
         grow_and_go_on(s);
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->mutex);

@@ -158,6 +158,9 @@ typedef struct Search {
     pthread_cond_t changed;
     int working, parked, resting, round, level_round;
     int growth; /* asked for; 2: there is no place for a state */
+    int growing;
+    struct Move *move; /* of all states into a larger table; who is parked helps */
+    int helping;
     int ending; /* workers end with the block they are at; the search can be saved then */
     int over;   /* they end at once */
 } Search;

@@ -168,27 +168,6 @@ static inline __attribute__((always_inline)) int states_add(const States *s, u64
     ADD_TO(u64, find_u64);
 }
 
-#define PUT_INTO(SLOT, FIND)                                                       \
-    for (u64 far = 0; far < FAR; ++far) {                                          \
-        SLOT *line = (SLOT *)((char *)s->slots + ((home + far) & buckets) * LINE); \
-        u32 empty = FIND(line, 0).empty;                                           \
-        if (empty) {                                                               \
-            line[__builtin_ctz(empty)] = (SLOT)(rest << FAR_BITS | far) + 1;       \
-            return 1;                                                              \
-        }                                                                          \
-    }                                                                              \
-    return 0
-
-/* Add a mixed key that is not there, while nobody else adds any; 0 if there is no place. */
-static inline int states_put(const States *s, u64 mixed)
-{
-    u64 buckets = low_bits(s->bucket_bits), home = mixed & buckets, rest = mixed >> s->bucket_bits;
-    if (s->slot_bytes == 4) {
-        PUT_INTO(u32, find_u32);
-    }
-    PUT_INTO(u64, find_u64);
-}
-
 /* To add while nothing grows. */
 static inline States states_view(const States *s)
 {
