@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from pvcheck.engines.base import Progress
+from pvcheck.engines.base import Progress, Silent
 from pvcheck.model.code import Await
 from pvcheck.model.model import ABOUT_LOCKS, DEADLOCK, LOCK_ORDER, Model
 from pvcheck.model.walk import nodes
@@ -50,7 +50,7 @@ def _side_by_side(
         return lambda _: prove_part(model, part, assumed, fixed)
 
     def shown(_: int) -> AbstractContextManager[Progress]:
-        return nullcontext(_Unseen())
+        return nullcontext(Silent())
 
     at_once = processes(len(chosen), workers)
     results = tuple(side_by_side([task(part) for part in chosen], at_once, shown))
@@ -62,13 +62,6 @@ def _side_by_side(
 def _lost_by_all(results: Sequence[PartResult], family: str) -> frozenset[str]:
     each = [r.lost for r in results if r.part.family == family]
     return frozenset.intersection(*each) if each else frozenset()
-
-
-class _Unseen:
-    """A proof has no depth and no states to show."""
-
-    def update(self, **_: int) -> None:
-        pass
 
 
 def report(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pvcheck import pipeline, selection
 from pvcheck.diagnostics import SpecError
-from pvcheck.engines.base import Limits
+from pvcheck.engines.base import Limits, Silent
 from pvcheck.load import load, mutants
 from pvcheck.model.verdict import Checked, Violated
 from pvcheck.report.outcome import Expectation, Standing
@@ -46,11 +46,6 @@ class Example:
             rest = "" if _COMPLETE.search(self.text) else "system example;\nthread idle { }\n"
             path.write_text(self.text + rest, encoding="utf-8")
         return path
-
-
-class Silent:
-    def update(self, **_: int) -> None:
-        """Nobody looks."""
 
 
 def sections(document: str) -> dict[str, str]:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from documents import Example, examples
 from reduction import assert_same, essence, group_of
-from test_specs import OBM, QUICK, SMALL, Silent
+from test_specs import OBM, QUICK, SMALL
 
-from pvcheck.engines.base import Limits
+from pvcheck.engines.base import Limits, Silent
 from pvcheck.engines.explicit import ExplicitEngine
 from pvcheck.load import instances, load, model_of, mutants, read
 from pvcheck.model.reduction import UNREDUCED, Reduction

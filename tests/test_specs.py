@@ -9,7 +9,7 @@ import pytest
 
 from pvcheck import pipeline
 from pvcheck.cli.main import main
-from pvcheck.engines.base import Limits
+from pvcheck.engines.base import Limits, Silent
 from pvcheck.load import load
 from pvcheck.model.verdict import Checked, Violated
 from pvcheck.report.outcome import Run
@@ -72,11 +72,6 @@ STARVING = {
     "outrun": "progress-pmap_enter",
 }
 """What is violated there, as declared."""
-
-
-class Silent:
-    def update(self, **_: int) -> None:
-        """Nobody looks."""
 
 
 def made(selection: Selection) -> list[Run]:

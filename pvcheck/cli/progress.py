@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pvcheck.cli.console import Console
-from pvcheck.engines.base import Progress
+from pvcheck.engines.base import Progress, Silent
 from pvcheck.engines.meter import resident
 from pvcheck.report.columns import printable
 from pvcheck.report.run_text import plural
@@ -23,7 +23,7 @@ _SECONDS_BETWEEN_LINES = 60.0
 def progress(console: Console, phase: str) -> Iterator[Progress]:
     """Where an engine can tell how far it is, as long as the context lasts."""
     if console.quiet:
-        yield _Silent()
+        yield Silent()
     elif console.err.is_terminal():
         # Only here: nothing else needs it, and importing it takes longer than a small run.
         from rich.console import Console as RichConsole  # noqa: PLC0415
@@ -34,11 +34,6 @@ def progress(console: Console, phase: str) -> Iterator[Progress]:
             yield _Alive(phase, live)
     else:
         yield _Lines(phase, console)
-
-
-class _Silent:
-    def update(self, *, depth: int, states: int, transitions: int, frontier: int) -> None:
-        pass
 
 
 class _Alive:

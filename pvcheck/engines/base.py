@@ -53,6 +53,13 @@ class Progress(Protocol):
     def update(self, *, depth: int, states: int, transitions: int, frontier: int) -> None: ...
 
 
+class Silent:
+    """Progress at which nobody looks."""
+
+    def update(self, *, depth: int, states: int, transitions: int, frontier: int) -> None:
+        pass
+
+
 class Engine(Protocol):
     """Keeps nothing between calls and prints nothing.
 

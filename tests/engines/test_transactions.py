@@ -16,7 +16,7 @@ from test_explicit import MUTEX, PETERSON, PHILOSOPHERS
 
 from pvcheck.cli.main import main
 from pvcheck.diagnostics import SpecError
-from pvcheck.engines.base import Limits
+from pvcheck.engines.base import Limits, Silent
 from pvcheck.engines.explicit import ExplicitEngine
 from pvcheck.engines.native.compiler import find
 from pvcheck.engines.native.engine import NativeEngine
@@ -231,11 +231,6 @@ def test_random_systems(text: str) -> None:
     limited = ExplicitEngine().check(what, (), Limits(states=MOST_STATES), Silent())
     if limited.statistics.states < MOST_STATES:
         same(what, native=False)
-
-
-class Silent:
-    def update(self, **_: int) -> None:
-        """Nobody looks."""
 
 
 def judged(text: str, *, native: bool) -> bool:

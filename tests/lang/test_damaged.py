@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
-from documents import Silent, examples
+from documents import examples
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from pvcheck.diagnostics import SpecError, render
-from pvcheck.engines.base import Limits
+from pvcheck.engines.base import Limits, Silent
 from pvcheck.engines.explicit import ExplicitEngine
 from pvcheck.lang.lower import lower
 from pvcheck.lang.parse import _lark, parse
