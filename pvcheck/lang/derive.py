@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pvcheck.lang import ast
 from pvcheck.lang.rewrite import Edits, rewritten
@@ -47,8 +47,7 @@ class Derived:
     markers: tuple[Span, ...]
     """What coverage calls the statements that are changed: where none of them is executed, nothing differs."""
     procedure: ast.Procedure | ast.Thread
-    edited: ast.Procedure | ast.Thread
-    """What stands in its place."""
+    edits: Edits = field(compare=False, repr=False)
     number: int = 1
     """Among those that would have the same name, in the order of the text."""
 
@@ -56,6 +55,11 @@ class Derived:
     def name(self) -> str:
         again = f" #{self.number}" if self.number > 1 else ""
         return f"{self.kind} {self.place}{again}"
+
+    @property
+    def edited(self) -> ast.Procedure | ast.Thread:
+        """What stands in place of the procedure."""
+        return replace(self.procedure, body=rewritten(self.procedure.body, self.edits))
 
 
 def derived(tree: ast.Specification, sources: Sequence[Source]) -> tuple[Derived, ...]:
@@ -72,9 +76,12 @@ def derived(tree: ast.Specification, sources: Sequence[Source]) -> tuple[Derived
     for declared in tree.declarations:
         if isinstance(declared, ast.Procedure | ast.Thread):
             source = by_name[declared.span.file]
-            made = _Deriver(declared, source, parameters, ghosts, shared, locking).all()
+            every = tuple(sites(declared.body))
+            deriver = _Deriver(
+                declared, source, parameters, ghosts, shared, locking, every, _targets(every)
+            )
             order = list(KINDS)
-            for mutant in sorted(made, key=lambda m: (m.span.start, order.index(m.kind))):
+            for mutant in sorted(deriver.all(), key=lambda m: (m.span.start, order.index(m.kind))):
                 seen[mutant.name] += 1
                 found.append(replace(mutant, number=seen[mutant.name]))
     return tuple(found)
@@ -129,6 +136,11 @@ def _locking(tree: ast.Specification) -> frozenset[str]:
     return frozenset(found)
 
 
+def _targets(every: Sequence[Site]) -> frozenset[str]:
+    gotos = (site.statement for site in every if isinstance(site.statement, ast.Goto))
+    return frozenset(goto.label.text for goto in gotos)
+
+
 def _takes(site: Site) -> bool:
     match site.statement:
         case ast.LockStatement(action=action):
@@ -150,9 +162,12 @@ class _Deriver:
     shared: set[str]
     """What reads or writes more than the locals of the thread."""
     locking: frozenset[str]
+    sites: tuple[Site, ...]
+    targets: frozenset[str]
+    """Labels that a goto leads to."""
 
     def all(self) -> Iterator[Derived]:
-        for site in sites(self.procedure.body):
+        for site in self.sites:
             for derive in _OF_ONE:
                 yield from derive(self, site)
         yield from self._locks()
@@ -259,22 +274,20 @@ class _Deriver:
     def _next(self, site: Site) -> ast.Stmt | None:
         """What is executed after it, and after nothing else."""
         following = site.following
-        if following is None or self._targets & set(following.labels):
+        if following is None or self.targets & set(following.labels):
             return None
         return following.statement
-
-    @property
-    def _targets(self) -> set[str]:
-        every = sites(self.procedure.body)
-        return {s.statement.label.text for s in every if isinstance(s.statement, ast.Goto)}
 
     # ---- of all that belong to a lock -----------------------------------------------------------
 
     def _locks(self) -> Iterator[Derived]:
         """For each lock: it is not taken at all; and for each time, if there are several, not that time."""
-        every = list(sites(self.procedure.body))
-        for lock in filter(self._real, _different(_lock_of(s) for s in every)):
-            own = [s for s in every if _lock_of(s) == lock]
+        of: dict[ast.Expr, list[Site]] = {}
+        for site in self.sites:
+            lock = _lock_of(site)
+            if lock is not None and self._real(lock):
+                of.setdefault(lock, []).append(site)
+        for lock, own in of.items():
             taken = [s for s in own if _takes(s)]
             if taken and any(_releases(s) for s in own):
                 place = f"{self._name}: {self._snippet(lock.span)}"
@@ -324,7 +337,7 @@ class _Deriver:
             site.statement.span,
             tuple(dict.fromkeys(map(_marker, (site.statement, *also)))),
             self.procedure,
-            replace(self.procedure, body=rewritten(self.procedure.body, edits)),
+            edits,
         )
 
     def _real(self, lock: ast.Expr) -> bool:
@@ -416,10 +429,6 @@ def _lock_of(site: Site) -> ast.Expr | None:
 
 def _releases(site: Site) -> bool:
     return isinstance(site.statement, ast.LockStatement) and site.statement.action == "release"
-
-
-def _different(locks: Iterator[ast.Expr | None]) -> list[ast.Expr]:
-    return list(dict.fromkeys(lock for lock in locks if lock is not None))
 
 
 def _pair(taken: Site, lock: ast.Expr) -> list[Site]:

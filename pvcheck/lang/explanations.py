@@ -6,7 +6,7 @@ They are comments to the parser, and read here from the text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pvcheck.diagnostics import Code, Diagnostic, Label, SpecError
@@ -50,15 +50,21 @@ def explained(
         SpecError: an explanation is of no mutant.
     """
     by_name = {s.name: s for s in sources}
-    places: dict[tuple[str, str, int], list[Derived]] = {}
+    places: dict[tuple[str, int], dict[str, list[Derived]]] = {}
     for mutant in mutants:
         for line in _lines(mutant, by_name[mutant.span.file]):
-            places.setdefault((mutant.kind, mutant.span.file, line), []).append(mutant)
-    meant = [(e, places.get((e.kind, e.span.file, e.line), ())) for e in given]
-    stale = [_stale(e, mutants, by_name) for e, of in meant if not of]
+            here = places.setdefault((mutant.span.file, line), {})
+            here.setdefault(mutant.kind, []).append(mutant)
+    found: dict[str, Explanation] = {}
+    stale: list[Diagnostic] = []
+    for explanation in given:
+        here = places.get((explanation.span.file, explanation.line), {})
+        if explanation.kind not in here:
+            stale.append(_stale(explanation, here))
+        found.update({m.name: explanation for m in here.get(explanation.kind, ())})
     if stale:
         raise SpecError(stale, by_name)
-    return {mutant.name: e for e, of in meant for mutant in of}
+    return found
 
 
 def _lines(mutant: Derived, source: Source) -> set[int]:
@@ -67,16 +73,12 @@ def _lines(mutant: Derived, source: Source) -> set[int]:
     return {source.position(start)[0] for start in starts}
 
 
-def _stale(e: Explanation, mutants: Sequence[Derived], sources: dict[str, Source]) -> Diagnostic:
-    here = {
-        m.kind: None
-        for m in mutants
-        if m.span.file == e.span.file and e.line in _lines(m, sources[m.span.file])
-    }
-    hint = f"here there is {', '.join(here)}" if here else "no mutant is made of what is here"
-    message = f"this explains no mutant: there is no {e.kind} of the statement here"
+def _stale(explanation: Explanation, here: Iterable[str]) -> Diagnostic:
+    kinds = ", ".join(here)
+    hint = f"here there is {kinds}" if kinds else "no mutant is made of what is here"
+    message = f"this explains no mutant: there is no {explanation.kind} of the statement here"
     hint += "; an explanation stands on the line of its statement, or above it"
-    return Diagnostic(Code.BAD_EDIT, message, Label(e.span, "left over?"), hint=hint)
+    return Diagnostic(Code.BAD_EDIT, message, Label(explanation.span, "left over?"), hint=hint)
 
 
 _TOKEN = re.compile(r'"[^"\n]*"|//(?P<line>[^\n]*)|/\*(?:[^*]|\*+[^*/])*\*+/')
@@ -87,56 +89,68 @@ _MEANT = re.compile(r"equivalent\s+(?P<word>[\w-]+)")
 
 
 def _of(source: Source, errors: list[Diagnostic]) -> Iterator[Explanation]:
-    comments = list(_comments(source))
-    for number, (match, own_line) in enumerate(comments):
-        text = match["line"].strip()
-        span = Span(source.name, match.start(), match.end())
-        meant = _MEANT.match(text)
-        form = _EXPLANATION.fullmatch(text)
+    comments = _comments(source)
+    for number, comment in enumerate(comments):
+        meant = _MEANT.match(comment.text)
+        form = _EXPLANATION.fullmatch(comment.text)
         # A sentence of somebody who does not mean this.
         if meant is None or (form is None and meant["word"] not in KINDS):
             continue
+        label = Label(comment.span)
         if form is None or not form["why"]:
             message = f"an explanation of {meant['word']} does not say why"
-            errors.append(Diagnostic(Code.BAD_EDIT, message, Label(span), hint=f"say {FORM}"))
+            errors.append(Diagnostic(Code.BAD_EDIT, message, label, hint=f"say {FORM}"))
             continue
         if form["kind"] not in KINDS:
             message = f"no kind of mutant {form['kind']!r}"
             hint = did_you_mean(form["kind"], KINDS) or f"there are {', '.join(KINDS)}"
-            errors.append(Diagnostic(Code.BAD_EDIT, message, Label(span), hint=hint))
+            errors.append(Diagnostic(Code.BAD_EDIT, message, label, hint=hint))
             continue
-        line = source.position(match.start())[0]
-        why = [form["why"], *_continued(source, comments[number + 1 :], line)] if own_line else []
         systems = tuple(re.split(r"\s*,\s*", form["systems"])) if form["systems"] else ()
-        place = _next_code(source, match.end(), comments[number + 1 :]) if own_line else line
-        yield Explanation(form["kind"], systems, " ".join(why or [form["why"]]), span, place)
+        why = " ".join([form["why"], *_continued(comments, number)])
+        yield Explanation(form["kind"], systems, why, comment.span, comment.of)
 
 
-def _comments(source: Source) -> Iterator[tuple[re.Match[str], bool]]:
-    """The comments of one line, and whether each has its line for itself."""
-    for match in _TOKEN.finditer(source.text):
+@dataclass(frozen=True, slots=True)
+class _Comment:
+    """A comment to the end of its line."""
+
+    text: str
+    span: Span
+    line: int
+    alone: bool
+    """Whether nothing is before it on its line."""
+    of: int
+    """The line of what it is about: its own, or the next that has more than comments."""
+
+
+def _comments(source: Source) -> list[_Comment]:
+    found: list[_Comment] = []
+    end, behind = len(source.text), source.position(len(source.text))[0]
+    for match in reversed(list(_TOKEN.finditer(source.text))):
+        between = source.text[match.end() : end]
+        if between.strip():
+            behind = source.position(match.end() + len(between) - len(between.lstrip()))[0]
+        line = source.position(match.start())[0]
+        end = match.start()
         if match["line"] is not None:
-            begin = source.text.rfind("\n", 0, match.start()) + 1
-            yield match, not source.text[begin : match.start()].strip()
+            begin = source.text.rfind("\n", 0, end) + 1
+            alone = not source.text[begin:end].strip()
+            span = Span(source.name, end, match.end())
+            of = behind if alone else line
+            found.append(_Comment(match["line"].strip(), span, line, alone, of))
+        elif match[0].startswith('"'):
+            behind = line
+    return found[::-1]
 
 
-def _continued(
-    source: Source, following: Sequence[tuple[re.Match[str], bool]], line: int
-) -> Iterator[str]:
-    """The lines of comment that go on with what was said on ``line``."""
-    for match, own_line in following:
-        line += 1
-        text = match["line"].strip()
-        if source.position(match.start())[0] != line or not own_line or _MEANT.match(text):
+def _continued(comments: Sequence[_Comment], number: int) -> Iterator[str]:
+    """The lines of comment that go on with what was said in the one of that number."""
+    if not comments[number].alone:
+        return
+    for index in range(number + 1, len(comments)):
+        comment = comments[index]
+        follows = comment.alone and comment.line == comments[index - 1].line + 1
+        if not follows or _MEANT.match(comment.text):
             return
-        yield text
-
-
-def _next_code(source: Source, end: int, following: Sequence[tuple[re.Match[str], bool]]) -> int:
-    """The line of the first text behind a comment that is no comment."""
-    for match, _ in following:
-        if source.text[end : match.start()].strip():
-            break
-        end = match.end()
-    rest = source.text[end:]
-    return source.position(end + len(rest) - len(rest.lstrip()))[0]
+        yield comment.text

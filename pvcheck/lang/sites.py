@@ -30,21 +30,27 @@ class Site:
 
     def before(self) -> Iterator[ast.Stmt]:
         """The statements before it in its block, the nearest first."""
-        statements = self.block.statements[: self.index] if self.block is not None else ()
-        return (s for s in reversed(statements) if not isinstance(s, ast.Label))
+        if self.block is not None:
+            for index in range(self.index - 1, -1, -1):
+                statement = self.block.statements[index]
+                if not isinstance(statement, ast.Label):
+                    yield statement
 
     def after(self) -> Iterator[ast.Stmt]:
         """Those behind it."""
-        statements = self.block.statements[self.index + 1 :] if self.block is not None else ()
-        return (s for s in statements if not isinstance(s, ast.Label))
+        if self.block is not None:
+            for index in range(self.index + 1, len(self.block.statements)):
+                statement = self.block.statements[index]
+                if not isinstance(statement, ast.Label):
+                    yield statement
 
     @property
     def following(self) -> Site | None:
         """The next one in the block."""
         if self.block is None:
             return None
-        own = _of_block(self.block, behind_try=self.behind_try)
-        return next((site for site in own if site.index > self.index), None)
+        behind = _of_block(self.block, behind_try=self.behind_try, begin=self.index + 1)
+        return next(behind, None)
 
 
 def sites(block: ast.Block) -> Iterator[Site]:
@@ -74,9 +80,10 @@ def _inside(statement: ast.Stmt) -> Iterator[Site]:
                 yield from _sites(block, behind_try=False)
 
 
-def _of_block(block: ast.Block, *, behind_try: bool) -> Iterator[Site]:
+def _of_block(block: ast.Block, *, behind_try: bool, begin: int = 0) -> Iterator[Site]:
     labels: list[ast.Label] = []
-    for index, statement in enumerate(block.statements):
+    for index in range(begin, len(block.statements)):
+        statement = block.statements[index]
         if isinstance(statement, ast.Label):
             labels.append(statement)
             continue
