@@ -27,7 +27,7 @@ def ancestors(unfolding: Unfolding, number: int, *, near: bool = False) -> list[
 
 
 @dataclass(frozen=True)
-class _Try:
+class Try:
     """How to ask."""
 
     near: bool
@@ -40,12 +40,14 @@ class _Try:
 
 
 TRIES = (
-    _Try(near=True, relevancy=2, models=False, resources=300_000),
-    _Try(near=False, relevancy=2, models=False, resources=400_000),
-    _Try(near=False, relevancy=0, models=False, resources=2_000_000),
-    _Try(near=True, relevancy=2, models=True, resources=2_000_000),
+    Try(near=True, relevancy=2, models=False, resources=300_000),
+    Try(near=False, relevancy=2, models=False, resources=400_000),
+    Try(near=False, relevancy=0, models=False, resources=2_000_000),
+    Try(near=True, relevancy=2, models=True, resources=2_000_000),
 )
 """From cheap to dear; see ``proves``."""
+THOROUGH = (*TRIES, Try(near=False, relevancy=2, models=True, resources=2_000_000))
+"""Shows more, and takes twice as long where most is not so."""
 
 
 class Context:
@@ -61,9 +63,9 @@ class Context:
         self._unfolding = unfolding
         self._number = number
         self._known = [*axioms, *assumed, unfolding.nodes[number].here]
-        self._solvers: dict[_Try, Any] = {}
+        self._solvers: dict[Try, Any] = {}
 
-    def _solver(self, how: _Try) -> Any:
+    def _solver(self, how: Try) -> Any:
         if how not in self._solvers:
             solver = self._solvers[how] = z3.SimpleSolver()
             solver.set("rlimit", how.resources)
@@ -78,7 +80,7 @@ class Context:
                     solver.add(*one.step.facts)
         return self._solvers[how]
 
-    def proves(self, given: Sequence[Any], goal: Any, tries: Sequence[_Try] = TRIES) -> bool:
+    def proves(self, given: Sequence[Any], goal: Any, tries: Sequence[Try] = TRIES) -> bool:
         """Whether the goal follows; ``False`` if that was not found out."""
         if is_true(goal):
             return True

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import z3
 
@@ -16,7 +17,7 @@ from pvcheck.model.expr import Const
 from pvcheck.model.model import ABOUT_LOCKS, Model
 from pvcheck.model.types import Bool, Int
 from pvcheck.proof import deadlock
-from pvcheck.proof.discharge import Context, ancestors
+from pvcheck.proof.discharge import THOROUGH, TRIES, Context, Try, ancestors
 from pvcheck.proof.parts import Part
 from pvcheck.proof.state import Setting
 from pvcheck.proof.theory import Theory
@@ -96,20 +97,26 @@ class Prover:
         self._theory = setting.theory
         self._unfolding = unfold(setting, model.order)
         self._axioms = [f for axiom in self._theory.axioms for f in axiom.formulas]
-        names = {self._name(c): c.literal for c in self._unfolding.candidates}
-        self._alive = {n: literal for n, literal in names.items() if n not in assumed.lost}
+        self._assumed = {
+            name: c.literal
+            for c in self._unfolding.candidates
+            if (name := self._name(c)) not in assumed.lost
+        }
+        self._alive: dict[str, Any] = {}
         self._lost: dict[str, str] = {}
 
     # Candidates
 
-    def settle(self) -> None:
-        """Drop candidates until what is left comes along on all ways."""
+    def settle(self, tries: Sequence[Try]) -> None:
+        """Drop candidates until what is left comes along on all ways, as far as the tries show."""
+        self._alive = dict(self._assumed)
+        self._lost.clear()
         waiting = set(self._unfolding.nodes)
         while waiting:
             dropped: set[int] = set()
             for number, node in self._unfolding.nodes.items():
                 if number in waiting:
-                    dropped |= self._drop_at(number, node)
+                    dropped |= self._drop_at(number, node, tries)
             waiting = {number for number in self._unfolding.nodes if dropped & self._behind[number]}
 
     @cached_property
@@ -120,7 +127,7 @@ class Prover:
             for number in self._unfolding.nodes
         }
 
-    def _drop_at(self, number: int, node: Node) -> set[int]:
+    def _drop_at(self, number: int, node: Node, tries: Sequence[Try]) -> set[int]:
         """Drop what steps from a location do not bring along; the heads where it was assumed."""
         checks = [c for c in node.checks if self._name(c.candidate) in self._alive]
         if not checks:
@@ -133,7 +140,7 @@ class Prover:
                 continue
             for check in group:
                 name = self._name(check.candidate)
-                if name in self._alive and not context.proves(check.given, check.goal):
+                if name in self._alive and not context.proves(check.given, check.goal, tries):
                     del self._alive[name]
                     dropped.add(check.candidate.head)
                     if check.candidate.head == self._part.cut:
@@ -148,8 +155,8 @@ class Prover:
 
     # Obligations
 
-    def result(self) -> PartResult:
-        """What can be shown with the candidates that are left."""
+    def result(self, tries: Sequence[Try]) -> PartResult:
+        """What the tries can show with the candidates that are left."""
         proved: dict[str, int] = {}
         failed: list[Failed] = []
         reached: set[Span] = set()
@@ -160,7 +167,7 @@ class Prover:
             if context.reachable:
                 reached.add(node.location.span)
             for claim in claims:
-                if context.proves(claim.given, claim.goal):
+                if context.proves(claim.given, claim.goal, tries):
                     proved[claim.property] = proved.get(claim.property, 0) + 1
                 else:
                     failed.append(
@@ -205,5 +212,9 @@ def prove_part(model: Model, part: Part, assumed: Assumed, fixed: Mapping[str, b
         what = f"{outside.what} is outside the fragment"
         failed = tuple(Failed(p, family.span, what, part.operation) for p in ABOUT_LOCKS)
         return PartResult(part, {}, failed, frozenset(), frozenset())
-    prover.settle()
-    return prover.result()
+    for tries in (TRIES, THOROUGH):
+        prover.settle(tries)
+        result = prover.result(tries)
+        if not result.failed:
+            break
+    return result

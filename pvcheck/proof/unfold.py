@@ -9,7 +9,7 @@ does not bring them along.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import z3
@@ -167,14 +167,15 @@ class _Unfolder:
         node.facts.append(z3.Implies(here, any_of([e.taken for e in edges])))
         node.state = self._merge(location, edges, node)
         changes = self._flow.heads.get(location.number)
-        if changes is not None:
-            return self._enter_loop(location, changes, node)
         if len(edges) > 1:
-            self._sum_up(location, edges, node)
-        return node
+            self._sum_up(location, edges, node, suffix="" if changes is None else " on entry")
+        return node if changes is None else self._enter_loop(location, changes, node)
 
-    def _sum_up(self, location: Location, edges: Sequence[_Edge], node: Node) -> None:
-        """Candidates where ways meet that hold different locks: what they have in common."""
+    def _sum_up(
+        self, location: Location, edges: Sequence[_Edge], node: Node, *, suffix: str
+    ) -> None:
+        """Candidates where ways meet that hold different locks: what they have in common. ``suffix``: of
+        their names, which must be unique at a location."""
         assert node.state is not None
         first = edges[0].state
         differ = {
@@ -186,7 +187,8 @@ class _Unfolder:
             slot for slot in location.live if node.state.locals[slot] is not first.locals[slot]
         )
         changes = Changes(changed, frozenset(), frozenset(differ), frozenset())
-        for template in meetings(self._entry(location, changes, node.state)):
+        for found in meetings(self._entry(location, changes, node.state)):
+            template = replace(found, name=f"{found.name}{suffix}")
             candidate = self._candidate(template, node, node.state)
             if candidate is None:
                 continue
