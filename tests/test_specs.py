@@ -56,8 +56,8 @@ SLOW = {
     "rotating": 53_322,
     "referencing_2m": 82_062,
     "emulating": 126_750,
-    "emulating_4k": 110_380,
-    "emulating_no_memory": 3_702_025,
+    "emulating_4k": 111_976,
+    "emulating_no_memory": 3_723_881,
     "entering_2m": 291_679,
     "entering_2m_no_memory": 275_097,
 }
