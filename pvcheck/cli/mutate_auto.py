@@ -15,7 +15,7 @@ from pvcheck.cli.console import Console
 from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.cli.progress import progress
 from pvcheck.diagnostics import UsageError
-from pvcheck.engines.base import Engine, Progress
+from pvcheck.engines.base import Engine, Progress, Silent
 from pvcheck.engines.meter import free_memory
 from pvcheck.instances import instances
 from pvcheck.lang.derive import KINDS, Derived, derived, used
@@ -187,7 +187,7 @@ def _made(
         return progress(console, f"{work.model.name} {name}")
 
     def unseen(_: str) -> AbstractContextManager[Progress]:
-        return nullcontext(_Unseen())
+        return nullcontext(Silent())
 
     baselines = runner.baselines(work.instances, shown)
     broken = [f"{p} in {b.name}" for b in baselines for p in b.violated]
@@ -216,13 +216,6 @@ def _made(
     ]
     interrupted = len(reports) < len(work.mutants)
     return reports, ExitStatus.INTERRUPTED if interrupted else _status(reports, args)
-
-
-class _Unseen:
-    """Progress of what takes no time."""
-
-    def update(self, *, depth: int, states: int, transitions: int, frontier: int) -> None:
-        pass
 
 
 def _fate(lowered: Lowered, fates: dict[str, Fate], same: str | None) -> Fate | None:
