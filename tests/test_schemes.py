@@ -21,6 +21,8 @@ ROOT = Path(__file__).parent.parent
 SPECS = Path("specs")
 SOUND = ("global", "hybrid", "hash256", "numa2m", "obm", "superlock_gate", "superlock_mode")
 SCHEMES = (*SOUND, "superlock_racy")
+CHUNKS = "obm_chunks"
+"""A scheme with the reclaim of others."""
 
 STATES = {
     ("global", "tiny"): 8_741,
@@ -67,7 +69,7 @@ def made(scheme: str, *, reduce: bool, **selected: object) -> Run:
 def test_all_are_here() -> None:
     found = {p.stem for p in SPECS.glob("*.pv")}
 
-    assert {name for name in found if not name.endswith("_tlb")} == {*SCHEMES}
+    assert {name for name in found if not name.endswith("_tlb")} == {*SCHEMES, CHUNKS}
 
 
 @pytest.mark.parametrize(("scheme", "instance"), STATES)
@@ -99,6 +101,28 @@ def test_a_bug_of_the_scheme_is_found(scheme: str, name: str) -> None:
     assert isinstance(run.result.verdicts[mutant.violated], Violated)
 
 
+@pytest.mark.parametrize("name", [m.name for m in mutants(ROOT / SPECS / f"{CHUNKS}.pv")])
+def test_a_bug_of_the_list_of_chunks_is_found(name: str) -> None:
+    (mutant,) = [m for m in mutants(path(CHUNKS)) if m.name == name]
+
+    run = made(CHUNKS, reduce=True, mutant=name)
+
+    assert mutant.violated is not None
+    assert isinstance(run.result.verdicts[mutant.violated], Violated)
+
+
+@pytest.mark.parametrize("instance", ["wired", "memory_comes_and_goes", "reclaim", "lifetime"])
+def test_reclaim_through_the_list_of_chunks_holds(instance: str) -> None:
+    run = made(CHUNKS, reduce=True, instances=(instance,))
+
+    assert {type(v) for v in run.result.verdicts.values()} == {Checked}
+
+
+@pytest.mark.slow
+def test_memory_runs_out_with_the_list_of_chunks() -> None:
+    assert main(["verify", str(path(CHUNKS)), "--quiet", "--no-trace"]) == 0
+
+
 @pytest.mark.parametrize("scheme", SOUND)
 def test_the_default_instances_start_every_operation(scheme: str) -> None:
     model = load(path(scheme))
@@ -114,7 +138,7 @@ def test_a_scheme_has_its_declared_verdicts_and_nothing_in_it_is_vacuous(scheme:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", SOUND)
+@pytest.mark.parametrize("scheme", [*SOUND, CHUNKS])
 def test_its_mutants_have_theirs(
     scheme: str, golden: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
