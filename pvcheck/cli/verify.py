@@ -88,7 +88,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
         start=args.start,
     )
     specs = args.specs or [demand.specification for demand in demands]
-    session = _Session(args, console, selection, several=len(specs) > 1)
+    session = _Session(args, console, selection, several=len(args.specs) > 1)
     # All are looked at before the first is run: an error in the last shows at once.
     jobs = [job for spec in specs for job in session.prepare(spec)]
     if len(jobs) > 1 and (args.checkpoint or args.resume):

@@ -68,12 +68,15 @@ def test_a_file_says_what_must_be_proved(
 
 
 @pytest.mark.usefixtures("specs")
-def test_the_file_may_be_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_may_be_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     Path("pvcheck.toml").write_text(CONFIG, encoding="utf-8")
     Path("below").mkdir()
     monkeypatch.chdir("below")
 
     assert verify("--config", "../pvcheck.toml") == 0
+    assert capsys.readouterr().out.endswith("; 2 of 2 proved\n")
 
 
 @pytest.mark.usefixtures("specs")
@@ -95,6 +98,16 @@ def test_a_mutant_is_not_let_through(capsys: pytest.CaptureFixture[str]) -> None
     command = ("specs/pages.pv", "--mutant", "DOWN", "--require", "proved")
     assert verify(*command, "--property", "deadlock") == 3
     assert "lock-order is not proved" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("specs")
+def test_what_is_demanded_is_run(specs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (specs / "part.pv").write_text("lock m: mutex;\n", encoding="utf-8")
+    more = '[[require]]\nspecification = "specs/part.pv"\nproved = ["race"]\n'
+    Path("pvcheck.toml").write_text(CONFIG + more, encoding="utf-8")
+
+    assert verify("--config", "pvcheck.toml") == 2
+    assert "specs/part.pv" in capsys.readouterr().err
 
 
 BROKEN = {
