@@ -23,7 +23,7 @@ from pvcheck.model.walk import nodes
 from pvcheck.parallel import side_by_side
 from pvcheck.report.derived import Fate, Fated
 from pvcheck.report.outcome import Expectation, Run
-from pvcheck.selection import Job
+from pvcheck.selection import whole
 from pvcheck.source import Span
 
 _TIMES = 20
@@ -89,20 +89,10 @@ class Runner:
         Raises:
             KeyboardInterrupt: the user wants no more.
         """
+        job = whole(self.specification, instance)
         # What is declared violated proves nothing about mutants, and must not end the search for others.
-        declared = {
-            e.property
-            for e in instance.model.expected
-            if e.instances is None or instance.name in e.instances
-        }
-        promised = {
-            p.name
-            for p in instance.model.progress
-            if p.instances is None or instance.name in p.instances
-        }
-        judged = {*instance.model.safety, *promised} - declared
-        properties = tuple(p for p in instance.model.properties if p in judged)
-        job = Job(self.specification, None, instance, properties, Expectation())
+        judged = tuple(p for p in job.properties if p not in job.expectation.violated)
+        job = replace(job, properties=judged, expectation=Expectation())
         run = pipeline.run(
             job, limits, progress, engine=self.engine, fail_fast=True, reduce=self.reduce
         )

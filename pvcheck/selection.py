@@ -113,6 +113,11 @@ def _jobs(path: Path, loaded: Loaded, selection: Selection) -> tuple[Job, ...]:
     return tuple(_job(path, mutant, instance, properties, selection) for instance in chosen)
 
 
+def whole(specification: Path, instance: Instance) -> Job:
+    """The run of an instance that the specification itself asks for."""
+    return _job(specification, None, instance, instance.model.properties, Selection())
+
+
 def _job(
     specification: Path,
     mutant: MutantDeclaration | None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import IntEnum
 
 
@@ -29,6 +29,12 @@ class ExitStatus(IntEnum):
         An interrupted run is called that, whatever it found until then: it did not finish.
         """
         return min(statuses, key=_PRECEDENCE.index, default=cls.USAGE)
+
+
+def worst_of_mutants(statuses: Collection[ExitStatus]) -> ExitStatus:
+    """As ``ExitStatus.worst``, of mutants: one that is not found is worse than one that is open."""
+    decided = [status for status in statuses if status is not ExitStatus.INCONCLUSIVE]
+    return ExitStatus.worst(decided if ExitStatus.QUALITY in statuses else statuses)
 
 
 _PRECEDENCE = (

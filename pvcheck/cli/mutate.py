@@ -11,7 +11,7 @@ from pathlib import Path
 from pvcheck import pipeline
 from pvcheck.cli import mutate_auto, options
 from pvcheck.cli.console import Console
-from pvcheck.cli.exit_status import ExitStatus
+from pvcheck.cli.exit_status import ExitStatus, worst_of_mutants
 from pvcheck.cli.runs import made
 from pvcheck.diagnostics import UsageError
 from pvcheck.lang.suggest import did_you_mean
@@ -83,10 +83,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
             break
     if args.format == "json":
         console.out.write_data(json.dumps(documents, indent=1) + "\n")
-    if ExitStatus.QUALITY in statuses:
-        # Worse than what is open.
-        statuses = [status for status in statuses if status is not ExitStatus.INCONCLUSIVE]
-    return ExitStatus.worst(statuses)
+    return worst_of_mutants(statuses)
 
 
 def _prepare(spec: Path, args: argparse.Namespace) -> tuple[Sequence[MutantDeclaration], list[Job]]:

@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pvcheck import pipeline
-from pvcheck.cli import options
 from pvcheck.cli.console import Console
-from pvcheck.cli.exit_status import ExitStatus
+from pvcheck.cli.exit_status import ExitStatus, worst_of_mutants
 from pvcheck.cli.progress import progress
+from pvcheck.cli.runs import share
 from pvcheck.diagnostics import UsageError
 from pvcheck.engines.base import Engine, Progress, Silent
-from pvcheck.engines.meter import free_memory
 from pvcheck.instances import instances
 from pvcheck.lang.derive import KINDS, Derived, derived, used
 from pvcheck.lang.explanations import Explanation, explained, explanations
@@ -103,10 +102,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
             break
     if args.format == "json":
         console.out.write_data(json.dumps(documents, indent=1) + "\n")
-    if ExitStatus.QUALITY in statuses:
-        # Worse than what is open.
-        statuses = [status for status in statuses if status is not ExitStatus.INCONCLUSIVE]
-    return ExitStatus.worst(statuses)
+    return worst_of_mutants(statuses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +173,7 @@ def _made(
 ) -> tuple[list[DerivedMutant], ExitStatus]:
     """What became of each, and the status."""
     at_once = processes(max(len(work.mutants), len(work.instances)), args.workers)
-    limits = options.limits(args)
-    if at_once > 1:
-        engine = engine.with_workers(args.workers // at_once)
-        limits = replace(limits, bytes=limits.bytes or free_memory() // at_once)
+    engine, limits = share(engine, args, at_once)
     runner = Runner(work.path, work.parsed, work.model, engine, limits, args.reduce, at_once)
 
     def shown(name: str) -> AbstractContextManager[Progress]:

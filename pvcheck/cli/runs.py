@@ -12,7 +12,7 @@ from pvcheck.cli import options
 from pvcheck.cli.console import Console
 from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.cli.progress import progress
-from pvcheck.engines.base import Engine, Progress
+from pvcheck.engines.base import Engine, Limits, Progress
 from pvcheck.engines.meter import free_memory
 from pvcheck.parallel import processes, side_by_side
 from pvcheck.report.outcome import Run, Standing
@@ -28,13 +28,9 @@ def made(
     fail_fast: bool = False,
     reduce: bool,
 ) -> Iterator[Run]:
-    """The runs, in the order of the jobs. Several at a time have their share of the processors, and of the
-    memory, each."""
+    """The runs, in the order of the jobs."""
     at_once = processes(len(jobs), args.workers)
-    limits = options.limits(args)
-    if at_once > 1:
-        engine = engine.with_workers(args.workers // at_once)
-        limits = replace(limits, bytes=limits.bytes or free_memory() // at_once)
+    engine, limits = share(engine, args, at_once)
 
     def task(job: Job) -> Callable[[Progress], Run]:
         return lambda shown: pipeline.run(
@@ -47,6 +43,16 @@ def made(
         return progress(console, f"{job.instance.model.name}{mutant} {job.instance.name}")
 
     yield from side_by_side([task(job) for job in jobs], at_once, shown)
+
+
+def share(engine: Engine, args: argparse.Namespace, at_once: int) -> tuple[Engine, Limits]:
+    """The engine and the limits of each of so many runs at a time: several have their share of the
+    processors, and of the memory, each."""
+    limits = options.limits(args)
+    if at_once == 1:
+        return engine, limits
+    free = limits.bytes or free_memory() // at_once
+    return engine.with_workers(args.workers // at_once), replace(limits, bytes=free)
 
 
 def status(run: Run) -> ExitStatus:

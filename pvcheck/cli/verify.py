@@ -88,7 +88,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
         start=args.start,
     )
     specs = args.specs or [demand.specification for demand in demands]
-    session = _Session(args, console, selection, several=len(args.specs) > 1)
+    session = _Session(args, console, selection)
     # All are looked at before the first is run: an error in the last shows at once.
     jobs = [job for spec in specs for job in session.prepare(spec)]
     if len(jobs) > 1 and (args.checkpoint or args.resume):
@@ -132,11 +132,8 @@ def _engine(args: argparse.Namespace, console: Console) -> Engine:
 class _Session:
     """The runs of one command, and what has come out so far."""
 
-    def __init__(
-        self, args: argparse.Namespace, console: Console, selection: Selection, *, several: bool
-    ) -> None:
+    def __init__(self, args: argparse.Namespace, console: Console, selection: Selection) -> None:
         self._args = args
-        self._several = several
         self._console = console
         self._selection = selection
         self._counterexamples = Counterexamples(args.trace_dir if args.trace else None, selection)
@@ -150,7 +147,7 @@ class _Session:
         # Caught here, so that the errors of the other files are shown too.
         try:
             # Of all files that a pattern names, some are there to be imported by others.
-            jobs = prepare(spec, self._selection, skip_parts=self._several)
+            jobs = prepare(spec, self._selection, skip_parts=len(self._args.specs) > 1)
         except Exception as error:
             self.statuses.append(report(error, self._console))
             return ()
@@ -158,7 +155,7 @@ class _Session:
             self._console.note(f"note: {spec} is a part of other specifications, and not run")
         return jobs
 
-    def verify(self, jobs: list[Job], demands: Sequence[Demand] = ()) -> None:
+    def verify(self, jobs: list[Job], demands: Sequence[Demand]) -> None:
         """Makes the runs and the proofs and reports them, also when interrupted."""
         self._jobs = jobs
         start = time.monotonic()
