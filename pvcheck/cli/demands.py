@@ -6,6 +6,7 @@ The file is as untrusted as the specifications that it names: they must lie in i
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from pvcheck.cli.options import specification
 from pvcheck.diagnostics import UsageError
+from pvcheck.files import MAX_FILE_BYTES, contents
 from pvcheck.lang.suggest import did_you_mean
 from pvcheck.model.model import ABOUT_LOCKS
 
@@ -35,18 +37,22 @@ def read_demands(path: Path) -> tuple[Demand, ...]:
         UsageError: it is no such file.
         OSError: it cannot be read.
     """
+    data = contents(path)
+    if len(data) > MAX_FILE_BYTES:
+        raise UsageError(f"{path} is larger than {MAX_FILE_BYTES} bytes")
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: {error}") from None
+    except RecursionError:
+        raise UsageError(f"{path}: tables and lists are nested too deeply") from None
     _only(path, "the file", document, ("require",))
     entries = document.get("require", [])
     if not isinstance(entries, list) or not entries:
         raise UsageError(f"{path} demands nothing", 'say [[require]] and specification = "FILE.pv"')
     demands = tuple(_demand(path, entry) for entry in entries)
-    named = [d.specification for d in demands]
-    for one in named:
-        if named.count(one) > 1:
+    for one, times in Counter(d.specification for d in demands).items():
+        if times > 1:
             raise UsageError(f"{path}: {one} is there more than once")
     return demands
 

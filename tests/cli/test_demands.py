@@ -114,6 +114,8 @@ BROKEN = {
     "no table": "",
     "no toml": "[[require",
     "not utf-8": "\udcff",
+    "too deep": "a = " + "[" * 100_000,
+    "too large": "#" * 1_000_001,
     "other key": "[[requires]]\n",
     "no list": "require = 3\n",
     "no tables": "require = [3]\n",
