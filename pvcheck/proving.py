@@ -12,7 +12,6 @@ from pvcheck.model.walk import nodes
 from pvcheck.parallel import processes, side_by_side
 from pvcheck.proof.parts import Part, parts
 from pvcheck.proof.prove import (
-    Assumed,
     PartResult,
     fixed_parameters,
     prove_part,
@@ -34,20 +33,24 @@ def proved(
         KeyboardInterrupt: the user wants no more.
     """
     chosen = [p for p in parts(model) if not operations or {p.operation, *p.also} & set(operations)]
-    assumed = Assumed()
+    lost: frozenset[str] = frozenset()
     while True:
-        results = _side_by_side(model, chosen, assumed, fixed, workers)
-        lost = frozenset().union(*(_lost_by_all(results, family.name) for family in model.threads))
-        if not lost:
+        results = _side_by_side(model, chosen, lost, fixed, workers)
+        more = frozenset().union(*(_lost_by_all(results, family.name) for family in model.threads))
+        if not more:
             return results
-        assumed = Assumed(assumed.lost | lost)
+        lost |= more
 
 
 def _side_by_side(
-    model: Model, chosen: Sequence[Part], assumed: Assumed, fixed: Mapping[str, bool], workers: int
+    model: Model,
+    chosen: Sequence[Part],
+    lost: frozenset[str],
+    fixed: Mapping[str, bool],
+    workers: int,
 ) -> tuple[PartResult, ...]:
     def task(part: Part) -> Callable[[Progress], PartResult]:
-        return lambda _: prove_part(model, part, assumed, fixed)
+        return lambda _: prove_part(model, part, lost, fixed)
 
     def shown(_: int) -> AbstractContextManager[Progress]:
         return nullcontext(Silent())

@@ -55,9 +55,8 @@ class Assigning(Stepping):
 
     def _bump(self, counter: str, indices: tuple[Expr, ...], way: Way, span: Span) -> None:
         evaluator = self._evaluator(way)
-        variable = self._theory.variables[counter]
         try:
-            at = evaluator.indices(indices, tuple(b.type for b in variable.binders))
+            at = evaluator.variable_indices(counter, indices)
         except OutsideFragment as outside:
             self._outside(way, indices, span, outside.what)
             self._claim(Fault.RACE, way, FALSE, span, f"{outside.what} is outside the fragment")
@@ -110,9 +109,8 @@ class Assigning(Stepping):
         assert place.variable is not None
         variable = self._theory.variables[place.variable]
         evaluator = self._evaluator(way)
-        types = tuple(b.type for b in variable.binders)
         try:
-            at = evaluator.indices(place.indices, types)
+            at = evaluator.variable_indices(variable.name, place.indices)
             self._settle(evaluator, way, span)
         except OutsideFragment as outside:
             self._outside(way, place.indices, span, outside.what)
@@ -169,10 +167,10 @@ class Assigning(Stepping):
         twice = sum(
             isinstance(o, Assign) and o.place.variable == assign.place.variable for o in others
         )
-        binders = self._theory.variables[assign.place.variable].binders
+        types = self._theory.binder_types(assign.place.variable)
         return (
             len(by_index) == 1
-            and binders[assign.place.indices.index(by_index[0])].type == loop.domain.type
+            and types[assign.place.indices.index(by_index[0])] == loop.domain.type
             and not uses
             and not reads & written
             and twice == 1
@@ -187,10 +185,9 @@ class Assigning(Stepping):
         place = assign.place
         assert place.variable is not None
         variable = self._theory.variables[place.variable]
-        types = tuple(b.type for b in variable.binders)
         try:
             evaluator = self._evaluator(turn)
-            at = evaluator.indices(place.indices, types)
+            at = evaluator.variable_indices(variable.name, place.indices)
             self._settle(evaluator, turn, assign.span)
             may = turn.world.may_write(variable.name, at)
             self._claim(Fault.RACE, turn, may, assign.span, "no race")
@@ -203,6 +200,7 @@ class Assigning(Stepping):
             return
         # The index of an element says in which turn it was assigned.
         start = 0
+        types = self._theory.binder_types(variable.name)
         for index, type_ in zip(place.indices, types, strict=True):
             width = len(self._theory.leaves(type_))
             if isinstance(index, Local) and index.slot == loop.slot:
@@ -267,5 +265,4 @@ class Assigning(Stepping):
                 isinstance(node, Local) and node.slot in slots
             ):
                 return None
-        types = tuple(b.type for b in self._theory.variables[place.variable].binders)
-        return self._evaluator(way).indices(place.indices, types)
+        return self._evaluator(way).variable_indices(place.variable, place.indices)

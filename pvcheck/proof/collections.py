@@ -55,14 +55,18 @@ from pvcheck.proof.z3_terms import FALSE, TRUE, is_false, is_true
 class Collections(Evaluation):
     """Operators on collections, and what binds a variable."""
 
+    def _opaque(self, expr: Apply) -> Value:
+        """Nothing is known of the value, but the operands may have faults."""
+        for arg in expr.args:
+            self.value(arg)
+        return self.unknown(expr.type)
+
     def _collection(self, expr: Apply) -> Value:
         op, args, type_ = expr.op, expr.args, expr.type
         match op:
             case Op.SET | Op.LIST:
                 if isinstance(inner(type_), SetOf):
-                    for arg in args:
-                        self.value(arg)
-                    return self.unknown(type_)
+                    return self._opaque(expr)
                 value = self._empty(type_)
                 for arg in args:
                     element = self.as_type(arg, inner(type_))

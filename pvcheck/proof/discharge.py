@@ -39,9 +39,10 @@ class Try:
     """Of Z3 (its ``rlimit``), the same on every machine."""
 
 
+_PLAIN = Try(near=False, relevancy=2, models=False, resources=400_000)
 TRIES = (
     Try(near=True, relevancy=2, models=False, resources=300_000),
-    Try(near=False, relevancy=2, models=False, resources=400_000),
+    _PLAIN,
     Try(near=False, relevancy=0, models=False, resources=2_000_000),
     Try(near=True, relevancy=2, models=True, resources=2_000_000),
 )
@@ -104,4 +105,4 @@ class Context:
     @property
     def reachable(self) -> bool:
         """Whether it is not plain that nobody comes here."""
-        return bool(self._solver(TRIES[2]).check() != z3.unsat)
+        return bool(self._solver(_PLAIN).check() != z3.unsat)

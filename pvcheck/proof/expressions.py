@@ -158,11 +158,13 @@ class Evaluator(Collections):
 
     def _accessed(self, variable: str, indices: tuple[Expr, ...]) -> Terms:
         """Where it is read."""
-        binders = self.theory.variables[variable].binders
-        at = self.indices(indices, tuple(b.type for b in binders))
+        at = self.variable_indices(variable, indices)
         if self.guarded:
             self.fault(Fault.RACE, negation(self.world.may_read(variable, at)))
         return at
+
+    def variable_indices(self, variable: str, indices: tuple[Expr, ...]) -> Terms:
+        return self.indices(indices, self.theory.binder_types(variable))
 
     def lock_indices(self, lock: LockRef) -> Terms:
         return self.indices(lock.indices, self.theory.locks[lock.lock].indices)
@@ -203,9 +205,6 @@ class Evaluator(Collections):
                 return self._arithmetic(expr)
             case Op.ELEMENT | Op.SHIFT:
                 return self._element(expr)
-            case Op.ORDINAL:
-                self.value(args[0])
-                return self.unknown(expr.type, "ordinal")
             case Op.DEREF:
                 value = self.value(args[0])
                 if not isinstance(value, Maybe):
@@ -219,16 +218,11 @@ class Evaluator(Collections):
                     return self._opaque(expr)
                 wanted = (t for _, t in expr.type.fields)
                 return Tuple(tuple(self.as_type(a, t) for a, t in zip(args, wanted, strict=True)))
-            case Op.ARRAY:
+            case Op.ARRAY | Op.ORDINAL:
                 return self._opaque(expr)
         if any(self.theory.is_opaque(a.type) for a in args) or self.theory.is_opaque(expr.type):
             return self._of_opaque(expr)
         return self._collection(expr)
-
-    def _opaque(self, expr: Apply) -> Value:
-        for arg in expr.args:
-            self.value(arg)
-        return self.unknown(expr.type)
 
     def _of_opaque(self, expr: Apply) -> Value:
         """An operator on a collection of which nothing is known: any fault that it can have."""

@@ -62,13 +62,14 @@ def _parts(family: ThreadFamily) -> tuple[Part, ...]:
 
 
 def _without(code: Code, left_out: Collection[str]) -> Code:
-    """The code less the alternatives that begin with one of the operations."""
+    """The code less the alternatives that begin one of the operations."""
+    if any(_begins(i, left_out) for i in code):
+        return ()
     return tuple(
         replace(i, alternatives=tuple(_without(a, left_out) for a in i.alternatives))
         if isinstance(i, Choose)
         else i
         for i in code
-        if not any(_begins(first, left_out) for first in code)
     )
 
 

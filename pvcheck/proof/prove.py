@@ -27,14 +27,6 @@ from pvcheck.source import Span
 
 
 @dataclass(frozen=True, slots=True)
-class Assumed:
-    """What parts assume of each other, less what was lost."""
-
-    lost: frozenset[str] = frozenset()
-    """Candidates at the cuts that do not hold, or are not known to."""
-
-
-@dataclass(frozen=True, slots=True)
 class Failed:
     """An obligation that was not proved."""
 
@@ -89,7 +81,7 @@ class Prover:
     """One part."""
 
     def __init__(
-        self, model: Model, part: Part, assumed: Assumed, fixed: Mapping[str, bool]
+        self, model: Model, part: Part, lost: frozenset[str], fixed: Mapping[str, bool]
     ) -> None:
         self._model = model
         self._part = part
@@ -100,7 +92,7 @@ class Prover:
         self._assumed = {
             name: c.literal
             for c in self._unfolding.candidates
-            if (name := self._name(c)) not in assumed.lost
+            if (name := self._name(c)) not in lost
         }
         self._alive: dict[str, Any] = {}
         self._lost: dict[str, str] = {}
@@ -203,10 +195,17 @@ def _by_way(checks: Sequence[Check]) -> list[list[Check]]:
     return list(groups.values())
 
 
-def prove_part(model: Model, part: Part, assumed: Assumed, fixed: Mapping[str, bool]) -> PartResult:
-    """What can be proved of one part."""
+def prove_part(
+    model: Model, part: Part, lost: frozenset[str], fixed: Mapping[str, bool]
+) -> PartResult:
+    """What can be proved of one part.
+
+    Args:
+        lost: what no part brings along between two operations, so that none may assume it.
+        fixed: values of truth parameters.
+    """
     try:
-        prover = Prover(model, part, assumed, fixed)
+        prover = Prover(model, part, lost, fixed)
     except OutsideFragment as outside:
         family = next(f for f in model.threads if f.name == part.family)
         what = f"{outside.what} is outside the fragment"

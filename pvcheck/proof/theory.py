@@ -132,10 +132,13 @@ class Theory:
         """New constants for the index of a lock."""
         return tuple(z3.Const(self.unique("l"), leaf) for leaf in self.lock_leaves(lock))
 
+    def binder_types(self, variable: str) -> tuple[Type, ...]:
+        """The types of the indices of a shared variable."""
+        return tuple(b.type for b in self.variables[variable].binders)
+
     def variable_index(self, variable: str) -> Terms:
         """New constants for the indices of a shared variable."""
-        binders = self.variables[variable].binders
-        return tuple(t for b in binders for t in self.constants("i", b.type))
+        return tuple(t for type_ in self.binder_types(variable) for t in self.constants("i", type_))
 
     # Sorts
 
