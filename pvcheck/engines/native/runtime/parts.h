@@ -8,8 +8,10 @@ typedef struct Parts {
     u64 *rows;  /* reserved for `most` rows */
     u64 *slots; /* open addressing: half of the row's hash, and its number + 1; 0 is empty */
     u64 mask;   /* number of slots less 1 */
-    u32 count;
     u32 most;
+    char apart[LINE]; /* what is written often from what is read at every step */
+    u32 count;
+    char apart_too[LINE];
 } Parts;
 
 #define NO_PART 0xffffffffu

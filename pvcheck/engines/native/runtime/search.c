@@ -312,7 +312,7 @@ static void ask_for_growth(Search *s, int how)
 static void leave(Search *s)
 {
     pthread_mutex_lock(&s->mutex);
-    --s->working;
+    SET(s->working, s->working - 1);
     if (all_still(s))
         grow_and_go_on(s);
     pthread_cond_broadcast(&s->changed);
@@ -807,12 +807,18 @@ static void work(Worker *wk)
     leave(s);
 }
 
+/* Levels follow each other quickly: look this often before going to sleep, which takes longer. */
+#define TURNS 10000
+#define LINGER_WHILE(condition) \
+    for (int k = 0; k < TURNS && (condition); ++k) RELAX()
+
 static void *assist(void *argument)
 {
     Worker *wk = argument;
     Search *s = wk->search;
     int round = 0;
     for (;;) {
+        LINGER_WHILE(LOOK(s->level_round) == round);
         pthread_mutex_lock(&s->mutex);
         while (s->level_round == round)
             pthread_cond_wait(&s->changed, &s->mutex);
@@ -830,14 +836,15 @@ static void work_together(Search *s, u64 count)
     int alone = s->run->workers == 1 || count < 8 * BLOCK * s->run->workers;
     s->next_block = 0;
     pthread_mutex_lock(&s->mutex);
-    s->working = alone ? 1 : (int)s->run->workers;
+    SET(s->working, alone ? 1 : (int)s->run->workers);
     s->parked = 0;
     if (!alone) {
-        ++s->level_round;
+        SET(s->level_round, s->level_round + 1);
         pthread_cond_broadcast(&s->changed);
     }
     pthread_mutex_unlock(&s->mutex);
     work(&s->workers[0]);
+    LINGER_WHILE(LOOK(s->working));
     pthread_mutex_lock(&s->mutex);
     while (s->working)
         pthread_cond_wait(&s->changed, &s->mutex);
@@ -1043,7 +1050,7 @@ Search *pvcheck_search(Run *run)
                 run->reason = NO_CHECKPOINT;
         }
         pthread_mutex_lock(&s->mutex);
-        s->level_round = -1;
+        SET(s->level_round, -1);
         pthread_cond_broadcast(&s->changed);
         pthread_mutex_unlock(&s->mutex);
         for (u32 k = 0; k < started; ++k)

@@ -85,6 +85,7 @@ typedef struct Segment {
     Entry *entries;
     Parent *parents;
     u64 count, room;
+    char apart[LINE]; /* from those of other workers */
 } Segment;
 
 typedef struct Candidate {
@@ -151,8 +152,9 @@ typedef struct Search {
     int judging; /* judge states, take no steps */
     Segment *level, *next; /* one segment per worker */
     Segment *levels;       /* all, if recorded: one segment each */
-    u64 next_block;
     Worker *workers;
+    char apart[LINE];
+    u64 next_block;
     /* Workers meet here when the tables have to grow, and at the end of a level. */
     pthread_mutex_t mutex;
     pthread_cond_t changed;

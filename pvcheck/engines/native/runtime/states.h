@@ -7,7 +7,6 @@
 
 enum { OLD, NEW, FULL };
 
-#define LINE 64 /* bytes of a bucket */
 #define FAR 64  /* a key lies less than FAR buckets behind its own: enough for four of five slots full */
 #define FAR_BITS 6
 #define SHORT_REST (31 - FAR_BITS) /* bits of a key that a slot of 4 bytes keeps */
@@ -19,7 +18,9 @@ typedef struct States {
     int bucket_bits;  /* 2^bucket_bits buckets */
     int slot_bytes;   /* 4 or 8 */
     int alone;        /* one thread adds, which need not lock the memory */
+    char apart[LINE];
     u64 count;
+    char apart_too[LINE];
 } States;
 
 static inline u64 low_bits(int bits)
