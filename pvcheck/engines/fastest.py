@@ -21,8 +21,9 @@ from pvcheck.model.instance import Instance
 from pvcheck.model.reduction import UNREDUCED, Reduction
 from pvcheck.model.result import Result
 
-SOON = 1.5
-"""Seconds that the interpreter has for itself: about what the compiler takes."""
+SOON, SOON_ALONE = 1.5, 4.0
+"""Seconds that the interpreter has for itself: about what the compiler takes, and what it takes of the time of
+the processors where there is none to spare."""
 
 
 class _Ready(Exception):
@@ -75,8 +76,9 @@ class FastestEngine:
             compiled = Compiled(instance, self.compiler, reduction)
             try:
                 if not compiled.ready():
+                    soon = SOON if self.workers > 1 else SOON_ALONE
                     meanwhile = _Meanwhile(
-                        progress, compiled, meter, partial(self._slower, instance)
+                        progress, compiled, meter, soon, partial(self._slower, instance)
                     )
                     with suppress(_Ready):
                         return interpret(limits, meanwhile)
@@ -104,6 +106,8 @@ class _Meanwhile:
     shown: Progress
     compiled: Compiled
     meter: Meter
+    soon: float
+    """Seconds until the compiler is started."""
     slower: Callable[[Exception], None]
     """Told why the interpreter has to go on alone."""
     alone: bool = False
@@ -112,7 +116,7 @@ class _Meanwhile:
         self.shown.update(depth=depth, states=states, transitions=transitions, frontier=frontier)
         if self.alone:
             return
-        if self.meter.seconds > SOON:
+        if self.meter.seconds > self.soon:
             try:
                 self.compiled.start()
             except (Unsupported, NoCompiler) as error:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
-from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from pvcheck.model.expr import (
@@ -25,19 +25,46 @@ def nodes(root: Any) -> Iterator[Any]:
     stack = [root]
     while stack:
         node = stack.pop()
-        if isinstance(node, tuple):
-            stack.extend(reversed(node))
-        elif (names := _inside(node.__class__)) is not None:
+        class_ = node.__class__
+        if class_ is tuple:
+            stack.extend(node[::-1])
+        elif (inside := _INSIDE[class_]) is not None:
             yield node
-            stack.extend([getattr(node, name) for name in names])
+            stack.extend(inside(node))
 
 
-@cache
-def _inside(class_: Hashable) -> tuple[str, ...] | None:
-    """The names of the fields of a class, last first; ``None`` if it is no part of the model."""
-    if not isinstance(class_, type) or not is_dataclass(class_) or class_ is Span:
-        return None
-    return tuple(f.name for f in reversed(fields(class_)) if f.name not in ("type", "span"))
+def _nothing(_node: Any) -> tuple[()]:
+    return ()
+
+
+class _Inside(dict[type, Callable[[Any], tuple[Any, ...]] | None]):
+    """By class, what gives the fields of a node, last first; ``None`` if it is no part of the model."""
+
+    def __missing__(self, class_: type) -> Callable[[Any], tuple[Any, ...]] | None:
+        self[class_] = inside = self._of(class_)
+        return inside
+
+    @staticmethod
+    def _of(class_: type) -> Callable[[Any], tuple[Any, ...]] | None:
+        if not is_dataclass(class_) or class_ is Span:
+            return None
+        names = [
+            f.name
+            for f in reversed(fields(class_))
+            if f.name not in ("type", "span") and f.type not in _ATOMS
+        ]
+        match names:
+            case []:
+                return _nothing
+            case [name]:
+                return lambda node: (getattr(node, name),)
+            case _:
+                return attrgetter(*names)
+
+
+_ATOMS = ("bool", "int", "str", "int | None", "str | None")
+"""Types of fields, as they are written, without anything inside: most fields have one."""
+_INSIDE = _Inside()
 
 
 def depends_on_state(root: Any) -> bool:

@@ -195,7 +195,7 @@ def test_a_compiler_that_fails_is_named(broken: Compiler) -> None:
 
 
 def test_the_interpreter_takes_over(broken: Compiler, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fastest, "SOON", 0.0)
+    monkeypatch.setattr(fastest, "SOON_ALONE", 0.0)
     notes: list[str] = []
     what = instance(COUNTERS, T=3)
 

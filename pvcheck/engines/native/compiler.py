@@ -19,9 +19,9 @@ from pvcheck import cache
 
 RUNTIME = Path(__file__).parent / "runtime"
 FLAGS = ("-std=gnu11", "-fPIC", "-pthread", "-w")
-SEARCH, STEPS, MANY_STEPS = "-O2", "-O1", "-Og"
-"""The search is a loop over all transitions; in the steps more than -O1 gains nothing, and takes longer. -Og
-takes two thirds of the time, for a search that is a twelfth slower: better where there are many."""
+USUAL, MANY_STEPS = "-O1", "-Og"
+"""More than -O1 gains nothing, in the search as in the steps, and takes longer. -Og takes two thirds of the
+time, for a search that is a twelfth slower: better where there are many steps."""
 MANY = 500_000
 """Characters of C that are many."""
 LINK = ("-shared", "-pthread")
@@ -89,7 +89,7 @@ class Compilation:
         self._directory = directory
         self._header = header
         self._sources = [main, *_shares(steps)]
-        self._steps = MANY_STEPS if sum(map(len, steps)) > MANY else STEPS
+        self._steps = MANY_STEPS if sum(map(len, steps)) > MANY else USUAL
 
     def start(self) -> None:
         """Begin to make the library, if that is not done.
@@ -108,7 +108,7 @@ class Compilation:
             text.write_text(f'#include "model.h"\n\n{source}', encoding="ascii")
             self._objects.append(str(object_))
             try:
-                level = self._steps if number else SEARCH
+                level = self._steps if number else USUAL
                 self._running.append(self._run(*FLAGS, level, "-c", "-o", str(object_), str(text)))
             except NoCompiler:
                 self._stop()
@@ -196,7 +196,5 @@ def _key(source: str, compiler: Compiler) -> str:
     for part in (*(f.read_text(encoding="ascii") for f in runtime), source):
         digest.update(part.encode())
         digest.update(b"\0")
-    digest.update(
-        repr((compiler, FLAGS, SEARCH, STEPS, MANY_STEPS, MANY, os.uname().machine)).encode()
-    )
+    digest.update(repr((compiler, FLAGS, USUAL, MANY_STEPS, MANY, os.uname().machine)).encode())
     return digest.hexdigest()
