@@ -1,12 +1,15 @@
 """Tasks side by side, each in a process of its own that is a copy of this one.
 
-What a task returns must be picklable; it need not be itself. Results come in the order of the tasks.
+What a task returns must be picklable; it need not be itself. Results come in the order of the tasks. What is
+large and known before need not be sent back with them (``common``).
 """
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import os
+import pickle
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -32,8 +35,11 @@ def side_by_side(
     tasks: Sequence[Callable[[Progress], T]],
     at_once: int,
     progress: Callable[[int], AbstractContextManager[Progress]],
+    common: Sequence[object] = (),
 ) -> Iterator[T]:
     """What each of the tasks returns. ``at_once``: how many at a time; 1: here, one after the other.
+
+    ``common``: objects that results may refer to. The results' are these themselves, not copies.
 
     Ctrl-C is passed on to those that are at work, which are waited for; no more are begun, and after their
     results the iterator ends.
@@ -50,7 +56,7 @@ def side_by_side(
                 value = task(shown)
             yield value
         return
-    team = _Team(tasks, at_once)
+    team = _Team(tasks, at_once, common)
     try:
         for number in range(len(tasks)):
             with progress(number) as shown:
@@ -70,9 +76,12 @@ class _Result(Generic[T]):
 class _Team(Generic[T]):
     """The processes, and what they have returned."""
 
-    def __init__(self, tasks: Sequence[Callable[[Progress], T]], at_once: int) -> None:
+    def __init__(
+        self, tasks: Sequence[Callable[[Progress], T]], at_once: int, common: Sequence[object]
+    ) -> None:
         self._waiting = deque(enumerate(tasks))
         self._at_once = at_once
+        self._common = common
         self._running: dict[int, _Running] = {}
         self._results: dict[int, _Result[T] | BaseException] = {}
 
@@ -82,7 +91,7 @@ class _Team(Generic[T]):
             try:
                 while self._waiting and len(self._running) < self._at_once:
                     begun, task = self._waiting.popleft()
-                    self._running[begun] = _start(task)
+                    self._running[begun] = _start(task, self._common)
                 if not self._running:
                     return None
                 self._listen(number, shown)
@@ -104,7 +113,7 @@ class _Team(Generic[T]):
             assert isinstance(reader, Connection), "only pipes are waited for"
             number = numbers[reader]
             try:
-                told = reader.recv()
+                told = _Receiver(reader.recv_bytes(), self._common).load()
             except EOFError:
                 status = self._running[number].status()
                 told = ChildProcessError(f"a process ended with status {status}")
@@ -140,20 +149,57 @@ class _Running:
         self.reader.close()
 
 
-def _start(task: Callable[[Progress], object]) -> _Running:
+def _start(task: Callable[[Progress], object], common: Sequence[object]) -> _Running:
     context = multiprocessing.get_context("fork")
     reader, writer = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(task, writer), daemon=True)
+    process = context.Process(target=_work, args=(task, _Writer(writer, common)), daemon=True)
     process.start()
     writer.close()
     return _Running(process, reader)
+
+
+class _Sender(pickle.Pickler):
+    """Writes objects that both processes have as their numbers."""
+
+    def __init__(self, file: io.BytesIO, common: Sequence[object]) -> None:
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+        self._numbers = {id(thing): number for number, thing in enumerate(common)}
+
+    def persistent_id(self, thing: object) -> int | None:
+        return self._numbers.get(id(thing))
+
+
+class _Receiver(pickle.Unpickler):
+    def __init__(self, sent: bytes, common: Sequence[object]) -> None:
+        super().__init__(io.BytesIO(sent))
+        self._common = common
+
+    def persistent_load(self, number: int) -> object:
+        return self._common[number]
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """To the process that waits for the result."""
+
+    connection: Connection
+    common: Sequence[object]
+
+    def send(self, thing: object) -> None:
+        """
+        Raises:
+            BrokenPipeError: it waits no more.
+        """
+        sent = io.BytesIO()
+        _Sender(sent, self.common).dump(thing)
+        self.connection.send_bytes(sent.getbuffer())
 
 
 @dataclass(frozen=True, slots=True)
 class _Told:
     """Progress that another process shows."""
 
-    writer: Connection
+    writer: _Writer
 
     def update(self, *, depth: int, states: int, transitions: int, frontier: int) -> None:
         told = {
@@ -169,7 +215,7 @@ class _Told:
             os._exit(1)
 
 
-def _work(task: Callable[[Progress], object], writer: Connection) -> None:
+def _work(task: Callable[[Progress], object], writer: _Writer) -> None:
     # Ctrl-C on the terminal is for the parent, which passes it on.
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.default_int_handler)

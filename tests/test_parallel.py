@@ -133,3 +133,14 @@ def test_runs_are_reported_the_same(format_: str, capsys: pytest.CaptureFixture[
 
     assert main([*command, "--workers", "3"]) == status
     assert capsys.readouterr() == alone
+
+
+def test_what_is_common_comes_back_as_itself() -> None:
+    common = [Screen(), ["large"]]
+
+    (ran,) = side_by_side([lambda _: (common[0], {"a": common[1]}, "own")], 2, Screen(), common)
+
+    first, second, own = ran
+    assert first is common[0]
+    assert second["a"] is common[1]
+    assert own == "own"

@@ -19,6 +19,7 @@ from pvcheck.diagnostics import UsageError
 from pvcheck.engines.base import Progress
 from pvcheck.engines.meter import free_memory
 from pvcheck.lang.suggest import did_you_mean
+from pvcheck.model.instance import Instance
 from pvcheck.parallel import processes, side_by_side
 from pvcheck.report.comparison import (
     Compared,
@@ -105,7 +106,10 @@ def _prepared(spec: Path, args: argparse.Namespace) -> Job:
 def _tasks(
     jobs: Sequence[Job], args: argparse.Namespace, console: Console
 ) -> tuple[
-    list[Callable[[Progress], Compared]], int, Callable[[int], AbstractContextManager[Progress]]
+    list[Callable[[Progress], Compared]],
+    int,
+    Callable[[int], AbstractContextManager[Progress]],
+    list[Instance],
 ]:
     """Several at a time have their share of the memory, each."""
     at_once = processes(len(jobs), args.workers)
@@ -119,4 +123,4 @@ def _tasks(
         instance = jobs[number].instance
         return progress(console, f"{instance.model.name} {instance.name}")
 
-    return [task(job) for job in jobs], at_once, shown
+    return [task(job) for job in jobs], at_once, shown, [job.instance for job in jobs]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -33,16 +34,23 @@ def made(
     engine, limits = share(engine, args, at_once)
 
     def task(job: Job) -> Callable[[Progress], Run]:
-        return lambda shown: pipeline.run(
-            job, limits, shown, engine=engine, fail_fast=fail_fast, reduce=reduce
-        )
+        def made_of(shown: Progress) -> Run:
+            if at_once > 1:
+                # In a process that ends with this run.
+                gc.disable()
+            return pipeline.run(
+                job, limits, shown, engine=engine, fail_fast=fail_fast, reduce=reduce
+            )
+
+        return made_of
 
     def shown(number: int) -> AbstractContextManager[Progress]:
         job = jobs[number]
         mutant = f" + {job.mutant}" if job.mutant is not None else ""
         return progress(console, f"{job.instance.model.name}{mutant} {job.instance.name}")
 
-    yield from side_by_side([task(job) for job in jobs], at_once, shown)
+    tasks, instances = [task(job) for job in jobs], [job.instance for job in jobs]
+    yield from side_by_side(tasks, at_once, shown, instances)
 
 
 def share(engine: Engine, args: argparse.Namespace, at_once: int) -> tuple[Engine, Limits]:
