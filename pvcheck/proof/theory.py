@@ -232,7 +232,10 @@ class Theory:
     # Values
 
     def unique(self, name: str) -> str:
-        return f"{name}!{next(self._number)}"
+        # Where z3 writes a term, a!1, a!2 and so on are its own names for what comes twice in it: a
+        # symbol called that would mean something else in the text.
+        own = "a_" if name == "a" else name
+        return f"{own}!{next(self._number)}"
 
     def constants(self, name: str, type_: Type) -> Terms:
         """New constants for the leaves of a first-order type: to be bound, or anything."""
