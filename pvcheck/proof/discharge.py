@@ -47,8 +47,10 @@ TRIES = (
     Try(near=True, relevancy=2, models=True, resources=2_000_000),
 )
 """From cheap to dear; see ``proves``."""
-THOROUGH = (*TRIES, Try(near=False, relevancy=2, models=True, resources=2_000_000))
-"""Shows more, and takes twice as long where most is not so."""
+_DEAREST = Try(near=False, relevancy=2, models=True, resources=2_000_000)
+THOROUGH = (*TRIES, _DEAREST)
+AGAIN = (TRIES[0], _DEAREST)
+"""For what the tries have not shown; most of that is not so."""
 
 
 class Context:

@@ -17,7 +17,7 @@ from pvcheck.model.expr import Const
 from pvcheck.model.model import ABOUT_LOCKS, Model
 from pvcheck.model.types import Bool, Int
 from pvcheck.proof import deadlock
-from pvcheck.proof.discharge import THOROUGH, TRIES, Context, Try, ancestors
+from pvcheck.proof.discharge import AGAIN, THOROUGH, TRIES, Context, Try, ancestors
 from pvcheck.proof.parts import Part
 from pvcheck.proof.state import Setting
 from pvcheck.proof.theory import Theory
@@ -95,12 +95,20 @@ class Prover:
             if (name := self._name(c)) not in lost
         }
         self._alive: dict[str, Any] = {}
+        self._left: frozenset[str] = frozenset()
+        """Candidates that need not be looked at again."""
+        self._proved: set[tuple[int, int]] = set()
+        """Obligations likewise: location, and which of them."""
         self._lost: dict[str, str] = {}
 
     # Candidates
 
     def settle(self, tries: Sequence[Try]) -> None:
-        """Drop candidates until what is left comes along on all ways, as far as the tries show."""
+        """Drop candidates until what is left comes along on all ways, as far as the tries show.
+
+        Again: those that were left stay, since with more that is assumed they come along as well.
+        """
+        self._left = frozenset(self._alive)
         self._alive = dict(self._assumed)
         self._lost.clear()
         waiting = set(self._unfolding.nodes)
@@ -121,7 +129,8 @@ class Prover:
 
     def _drop_at(self, number: int, node: Node, tries: Sequence[Try]) -> set[int]:
         """Drop what steps from a location do not bring along; the heads where it was assumed."""
-        checks = [c for c in node.checks if self._name(c.candidate) in self._alive]
+        open_ = self._alive.keys() - self._left
+        checks = [c for c in node.checks if self._name(c.candidate) in open_]
         if not checks:
             return set()
         context = self._context(number)
@@ -148,7 +157,7 @@ class Prover:
     # Obligations
 
     def result(self, tries: Sequence[Try]) -> PartResult:
-        """What the tries can show with the candidates that are left."""
+        """What the tries can show with the candidates that are left, and was shown before with fewer."""
         proved: dict[str, int] = {}
         failed: list[Failed] = []
         reached: set[Span] = set()
@@ -158,8 +167,10 @@ class Prover:
             context = self._context(number)
             if context.reachable:
                 reached.add(node.location.span)
-            for claim in claims:
-                if context.proves(claim.given, claim.goal, tries):
+            for which, claim in enumerate(claims):
+                known = (number, which) in self._proved
+                if known or context.proves(claim.given, claim.goal, tries):
+                    self._proved.add((number, which))
                     proved[claim.property] = proved.get(claim.property, 0) + 1
                 else:
                     failed.append(
@@ -211,9 +222,9 @@ def prove_part(
         what = f"{outside.what} is outside the fragment"
         failed = tuple(Failed(p, family.span, what, part.operation) for p in ABOUT_LOCKS)
         return PartResult(part, {}, failed, frozenset(), frozenset())
-    for tries in (TRIES, THOROUGH):
-        prover.settle(tries)
-        result = prover.result(tries)
-        if not result.failed:
-            break
+    prover.settle(TRIES)
+    result = prover.result(TRIES)
+    if result.failed:
+        prover.settle(AGAIN)
+        result = prover.result(THOROUGH)
     return result
