@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 from pvcheck.engines.base import Progress, Silent
 from pvcheck.model.code import Await
-from pvcheck.model.model import ABOUT_LOCKS, DEADLOCK, LOCK_ORDER, Model
+from pvcheck.model.model import ABOUT_LOCKS, DEADLOCK, LOCK_ORDER, Invariant, Model
 from pvcheck.model.walk import nodes
 from pvcheck.parallel import processes, side_by_side
 from pvcheck.proof.parts import Part, parts
 from pvcheck.proof.prove import (
+    Failed,
     PartResult,
     fixed_parameters,
     prove_part,
@@ -21,11 +23,17 @@ from pvcheck.report.proof import Open, ProofReport, Property
 
 
 def proved(
-    model: Model, operations: Sequence[str], fixed: Mapping[str, bool], workers: int
+    model: Model,
+    operations: Sequence[str],
+    fixed: Mapping[str, bool],
+    workers: int,
+    invariants: Sequence[str] = (),
 ) -> tuple[PartResult, ...]:
-    """All parts, made again without what none of them brings along.
+    """All parts, made again without what none of them brings along, and without the invariants that
+    one of them does not preserve.
 
     Args:
+        invariants: names of those to be proved; each may rest on the others.
         operations: only these; none: all.
         fixed: values of truth parameters; a proof is for all values of the others that an instance sets.
 
@@ -34,12 +42,23 @@ def proved(
     """
     chosen = [p for p in parts(model) if not operations or {p.operation, *p.also} & set(operations)]
     lost: frozenset[str] = frozenset()
+    assumed = tuple(i for i in model.invariants if i.name in invariants)
+    dropped: list[Failed] = []
     while True:
-        results = _side_by_side(model, chosen, lost, fixed, workers)
+        results = _side_by_side(model, chosen, lost, fixed, invariants=assumed, workers=workers)
         more = frozenset().union(*(_lost_by_all(results, family.name) for family in model.threads))
-        if not more:
-            return results
-        lost |= more
+        if more:
+            lost |= more
+            continue
+        names = {i.name for i in assumed}
+        wrong = [f for r in results for f in r.failed if f.property in names]
+        if not wrong:
+            if not dropped:
+                return results
+            first, *rest = results
+            return (replace(first, failed=(*first.failed, *dropped)), *rest)
+        dropped += wrong
+        assumed = tuple(i for i in assumed if i.name not in {f.property for f in wrong})
 
 
 def _side_by_side(
@@ -47,10 +66,12 @@ def _side_by_side(
     chosen: Sequence[Part],
     lost: frozenset[str],
     fixed: Mapping[str, bool],
+    *,
+    invariants: Sequence[Invariant],
     workers: int,
 ) -> tuple[PartResult, ...]:
     def task(part: Part) -> Callable[[Progress], PartResult]:
-        return lambda _: prove_part(model, part, lost, fixed)
+        return lambda _: prove_part(model, part, lost, fixed, invariants)
 
     def shown(_: int) -> AbstractContextManager[Progress]:
         return nullcontext(Silent())
@@ -76,12 +97,17 @@ def report(
     only_parts: bool,
     fixed: Mapping[str, bool],
     seconds: float,
+    invariants: Sequence[str] = (),
 ) -> ProofReport:
-    """``only_parts``: other parts were left out, so nothing is proved."""
-    everything = {name: _property(model, results, name) for name in ABOUT_LOCKS}
+    """``only_parts``: other parts were left out, so nothing is proved. ``invariants``: those that ``proved``
+    was asked for."""
+    everything = {name: _property(model, results, name) for name in (*ABOUT_LOCKS, *invariants)}
     if everything[LOCK_ORDER].open:
         # The theorem needs both.
         everything[DEADLOCK] = _but(everything[DEADLOCK], "lock-order is not proved")
+    if not results:
+        # Nobody has looked at the initial state.
+        everything |= {n: _but(everything[n], "there are no threads") for n in invariants}
     if only_parts:
         everything = {n: _but(p, "other operations were left out") for n, p in everything.items()}
     values = {**fixed_parameters(model), **fixed}
@@ -101,12 +127,8 @@ def report(
 
 
 def _property(model: Model, results: Sequence[PartResult], name: str) -> Property:
-    open_ = tuple(
-        Open(model.where(f.span), f.what, f.operation)
-        for r in results
-        for f in r.failed
-        if f.property == name
-    )
+    failed = (f for r in results for f in r.failed if f.property == name)
+    open_ = tuple(dict.fromkeys(Open(model.where(f.span), f.what, f.operation) for f in failed))
     return Property(name, sum(r.proved.get(name, 0) for r in results), open_)
 
 

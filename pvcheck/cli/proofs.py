@@ -22,8 +22,12 @@ def proof(
     fixed: Mapping[str, bool],
     mutant: str | None,
     workers: int,
+    invariants: Sequence[str] = (),
 ) -> ProofReport:
     """What can be proved of ``properties``; of those that cannot be for all sizes, the report says so.
+
+    Args:
+        invariants: names of declared invariants that are tried, each resting on the others perhaps.
 
     Raises:
         UsageError: the specification has no such truth parameter.
@@ -33,12 +37,13 @@ def proof(
     started = time.monotonic()
     return proving.report(
         model,
-        proving.proved(model, operations, fixed, workers),
+        proving.proved(model, operations, fixed, workers, invariants),
         mutant=mutant,
         properties=properties,
         only_parts=bool(operations),
         fixed=fixed,
         seconds=time.monotonic() - started,
+        invariants=invariants,
     )
 
 

@@ -37,7 +37,8 @@ def add_command(
         action="append",
         default=[],
         metavar="NAME",
-        help=f"a property (default: {', '.join(ABOUT_LOCKS)}); may repeat",
+        help="a property or an invariant "
+        f"(default: {', '.join(ABOUT_LOCKS)}); may repeat. Invariants named together may rest on each other",
     )
     parser.add_argument(
         "--operation",
@@ -73,6 +74,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
         report = proof(
             model,
             properties=args.properties or ABOUT_LOCKS,
+            invariants=[i.name for i in model.invariants if i.name in args.properties],
             operations=args.operations,
             fixed=dict(map(_truth, args.settings)),
             mutant=args.mutant,
@@ -90,7 +92,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
 def _check_names(spec: Path, model: Model, args: argparse.Namespace) -> None:
     operations = [o.name for o in model.operations]
     for kind, given, known in (
-        ("property", args.properties, ABOUT_LOCKS),
+        ("property", args.properties, (*ABOUT_LOCKS, *(i.name for i in model.invariants))),
         ("operation", args.operations, operations),
     ):
         for name in given:

@@ -14,12 +14,14 @@ from typing import Any
 import z3
 
 from pvcheck.model.expr import Const
-from pvcheck.model.model import ABOUT_LOCKS, Model
+from pvcheck.model.model import ABOUT_LOCKS, Invariant, Model
 from pvcheck.model.types import Bool, Int
 from pvcheck.proof import deadlock
 from pvcheck.proof.discharge import AGAIN, THOROUGH, TRIES, Context, Try, ancestors
+from pvcheck.proof.invariants import Obligations
 from pvcheck.proof.parts import Part
 from pvcheck.proof.state import Setting
+from pvcheck.proof.stepping import Claim
 from pvcheck.proof.theory import Theory
 from pvcheck.proof.unfold import Candidate, Check, Node, unfold
 from pvcheck.proof.values import Atom, OutsideFragment, Value, all_of
@@ -148,6 +150,16 @@ class Prover:
                         self._lost[name] = check.candidate.name
         return dropped
 
+    def _ways_to(self, number: int) -> list[int]:
+        """The locations on the ways to this one, itself included, as the unfolding numbers them."""
+        found, waiting = set(), [number]
+        while waiting:
+            at = waiting.pop()
+            if at not in found:
+                found.add(at)
+                waiting += self._unfolding.nodes[at].before
+        return sorted(found)
+
     def _name(self, candidate: Candidate) -> str:
         return f"{self._part.family} {candidate.head}: {candidate.name}"
 
@@ -156,8 +168,9 @@ class Prover:
 
     # Obligations
 
-    def result(self, tries: Sequence[Try]) -> PartResult:
-        """What the tries can show with the candidates that are left, and was shown before with fewer."""
+    def result(self, tries: Sequence[Try], invariants: Sequence[Invariant]) -> PartResult:
+        """What the tries can show with the candidates that are left, and was shown before with fewer; of
+        invariants, if all are assumed."""
         proved: dict[str, int] = {}
         failed: list[Failed] = []
         reached: set[Span] = set()
@@ -176,7 +189,10 @@ class Prover:
                     failed.append(
                         Failed(claim.property, claim.span, claim.what, self._part.operation)
                     )
+        if invariants:
+            failed += self._invariants(invariants, tries, proved)
         # Other parts rest on it.
+        asked = (*ABOUT_LOCKS, *(i.name for i in invariants))
         failed += [
             Failed(
                 property_,
@@ -186,7 +202,7 @@ class Prover:
             )
             for name in self._lost.values()
             if self._part.cut is not None
-            for property_ in ABOUT_LOCKS
+            for property_ in asked
         ]
         return PartResult(
             self._part,
@@ -195,6 +211,35 @@ class Prover:
             frozenset(self._lost),
             frozenset(reached),
         )
+
+    def _invariants(
+        self, invariants: Sequence[Invariant], tries: Sequence[Try], proved: dict[str, int]
+    ) -> list[Failed]:
+        obligations = Obligations(self._unfolding, invariants)
+        failed = [
+            Failed(i.name, i.span, obligations.outside[i.name], None)
+            for i in invariants
+            if i.name in obligations.outside
+        ]
+
+        def show(context: Context, claim: Claim, facts: list[Any], operation: str | None) -> None:
+            if context.proves((*facts, *claim.given), claim.goal, tries):
+                proved[claim.property] = proved.get(claim.property, 0) + 1
+            else:
+                failed.append(Failed(claim.property, claim.span, claim.what, operation))
+
+        for claim, facts in obligations.initially():
+            show(Context(self._axioms, (), self._unfolding, -1), claim, facts, None)
+        for number, node in self._unfolding.nodes.items():
+            claims = obligations.after(node)
+            if not claims:
+                continue
+            # Evaluated first: what it meets gets its facts by that.
+            known = [*self._alive.values(), *obligations.assumed(self._ways_to(number))]
+            context = Context(self._axioms, known, self._unfolding, number)
+            for claim, facts in claims:
+                show(context, claim, facts, self._part.operation)
+        return failed
 
 
 def _by_way(checks: Sequence[Check]) -> list[list[Check]]:
@@ -207,11 +252,16 @@ def _by_way(checks: Sequence[Check]) -> list[list[Check]]:
 
 
 def prove_part(
-    model: Model, part: Part, lost: frozenset[str], fixed: Mapping[str, bool]
+    model: Model,
+    part: Part,
+    lost: frozenset[str],
+    fixed: Mapping[str, bool],
+    invariants: Sequence[Invariant],
 ) -> PartResult:
     """What can be proved of one part.
 
     Args:
+        invariants: assumed together, each to be shown.
         lost: what no part brings along between two operations, so that none may assume it.
         fixed: values of truth parameters.
     """
@@ -220,11 +270,12 @@ def prove_part(
     except OutsideFragment as outside:
         family = next(f for f in model.threads if f.name == part.family)
         what = f"{outside.what} is outside the fragment"
-        failed = tuple(Failed(p, family.span, what, part.operation) for p in ABOUT_LOCKS)
+        asked = (*ABOUT_LOCKS, *(i.name for i in invariants))
+        failed = tuple(Failed(p, family.span, what, part.operation) for p in asked)
         return PartResult(part, {}, failed, frozenset(), frozenset())
     prover.settle(TRIES)
-    result = prover.result(TRIES)
+    result = prover.result(TRIES, invariants)
     if result.failed:
         prover.settle(AGAIN)
-        result = prover.result(THOROUGH)
+        result = prover.result(THOROUGH, invariants)
     return result

@@ -292,6 +292,10 @@ class World:
             formula = all_of([formula, implies(exclusive(*index), other)])
         self.facts.append(z3.ForAll(list(index), formula) if index else formula)
 
+    def nobody_else_holds(self, lock: str) -> None:
+        never = Function(lambda *_: FALSE)
+        self._others[lock, "exclusive"] = self._others[lock, "shared"] = never
+
     def taken(self, lock: str, indices: Terms) -> Any:
         """Whether another thread holds the lock."""
         return any_of([self.others(lock, how)(*indices) for how in ("exclusive", "shared")])

@@ -76,7 +76,7 @@ def test_one_property(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--property", "small"], "small cannot be proved for all sizes yet"),
+        (["--property", "assertion"], "assertion cannot be proved for all sizes yet"),
         (["--property", "rase"], "has no property 'rase'"),
         (["--operation", "stop"], "has no operation 'stop'"),
         (["-p", "N=true"], "has no truth parameter 'N'"),

@@ -33,14 +33,16 @@ QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck), databas
 
 
 def proved(model: Model) -> set[str]:
+    invariants = [i.name for i in model.invariants]
     report = proving.report(
         model,
-        proving.proved(model, (), {}, workers=1),
+        proving.proved(model, (), {}, workers=1, invariants=invariants),
         mutant=None,
-        properties=ABOUT_LOCKS,
+        properties=(*ABOUT_LOCKS, *invariants),
         only_parts=False,
         fixed={},
         seconds=0.0,
+        invariants=invariants,
     )
     return {p.name for p in report.properties if p.standing is Standing.PROVED}
 
@@ -48,7 +50,8 @@ def proved(model: Model) -> set[str]:
 def violated(chosen: Sequence[Instance]) -> set[str]:
     found = set()
     for instance in chosen:
-        verdicts = check(instance, ABOUT_LOCKS, Limits(states=3_000)).verdicts
+        asked = (*ABOUT_LOCKS, *(i.name for i in instance.model.invariants))
+        verdicts = check(instance, asked, Limits(states=3_000)).verdicts
         found |= {name for name, verdict in verdicts.items() if isinstance(verdict, Violated)}
     return found
 

@@ -1,0 +1,47 @@
+"""Declared invariants that are proved for all sizes, and what they rest on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from systems import model as model_of_text
+from test_all_sizes import proved, violated
+
+from pvcheck.load import instances, load
+from pvcheck.model.model import Model
+
+FOLDER = Path(__file__).parent / "invariants"
+SPECS = sorted(FOLDER.glob("*.pv"))
+
+
+def names(model: Model) -> set[str]:
+    return {i.name for i in model.invariants}
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda p: p.stem)
+def test_proved(path: Path) -> None:
+    model = load(path)
+
+    assert names(model)
+    assert names(model) <= proved(model)
+    assert not violated(instances(model))
+
+
+@pytest.mark.parametrize(
+    ("spec", "right", "wrong"),
+    [
+        ("proved_pair", "y[p] = x[p];", "y[p] = true;"),
+        ("proved_pair", "acquire m[p]; x[p] = true; y[p] = true;", "acquire m[p]; x[p] = true;"),
+        ("proved_pair", "when free(m[p]): ", ""),
+        ("proved_lists", "pv_list[p] = pv_list[p] | {v};", ""),
+        ("proved_lists", "pte[v] = none;", ""),
+    ],
+)
+def test_not_proved_when_broken(spec: str, right: str, wrong: str) -> None:
+    text = (FOLDER / f"{spec}.pv").read_text()
+    assert right in text
+    model = model_of_text(text.replace(right, wrong, 1))
+
+    assert violated(instances(model)) & names(model)
+    assert not proved(model) & names(model)
