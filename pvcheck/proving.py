@@ -120,7 +120,7 @@ def report(
         len(results),
         seconds,
         tuple(everything.get(name) or _only_checked(name) for name in properties),
-        tuple(_axioms(model, properties)),
+        tuple(axioms(model, properties)),
         tuple(sorted(values.items())),
         tuple(sorted(unreached)),
     )
@@ -140,7 +140,8 @@ def _but(property_: Property, remark: str) -> Property:
     return Property(property_.name, property_.obligations, property_.open, remark)
 
 
-def _axioms(model: Model, properties: Sequence[str]) -> list[tuple[str, str]]:
+def axioms(model: Model, properties: Sequence[str]) -> list[tuple[str, str]]:
+    """What a proof of these properties rests on: names and reasons."""
     found = [(axiom.name, axiom.reason) for axiom in Theory(model).axioms]
     found.append(("sorts", "every sort has an element, and finitely many"))
     awaits = sorted(

@@ -18,7 +18,7 @@ class ExitStatus(IntEnum):
     QUALITY = 4
     """The properties are fine; a quality gate is not."""
     INTERNAL = 70
-    """A bug of ours."""
+    """A bug of ours, or a certificate that does not recheck."""
     INTERRUPTED = 130
     TERMINATED = 143
 

@@ -17,7 +17,7 @@ from pvcheck.garbage import collect_seldom
 from pvcheck.report.columns import printable
 
 _COMMANDS = (
-    *("verify", "prove", "check", "mutate", "compare"),
+    *("verify", "prove", "certify", "check", "mutate", "compare"),
     *("simulate", "trace", "export", "explain"),
 )
 """Modules of this package."""
@@ -29,7 +29,8 @@ exit status:
   2  usage, parse, type or configuration error
   3  inconclusive: a limit was met
   4  the properties are fine, a quality gate is not (vacuity under --strict)
-  70 internal error    130 interrupted    143 terminated
+  70 internal error, or a certificate that does not recheck
+  130 interrupted    143 terminated
 """
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pvcheck import proving
 from pvcheck.cli.exit_status import ExitStatus
@@ -11,6 +11,7 @@ from pvcheck.diagnostics import UsageError
 from pvcheck.lang.suggest import did_you_mean
 from pvcheck.model.model import Model
 from pvcheck.model.types import Bool
+from pvcheck.proof.prove import PartResult
 from pvcheck.report.proof import ProofReport, Standing
 
 
@@ -23,11 +24,13 @@ def proof(
     mutant: str | None,
     workers: int,
     invariants: Sequence[str] = (),
+    then: Callable[[Sequence[PartResult]], None] | None = None,
 ) -> ProofReport:
     """What can be proved of ``properties``; of those that cannot be for all sizes, the report says so.
 
     Args:
         invariants: names of declared invariants that are tried, each resting on the others perhaps.
+        then: what is done with the parts.
 
     Raises:
         UsageError: the specification has no such truth parameter.
@@ -35,9 +38,12 @@ def proof(
     """
     _check_parameters(model, fixed)
     started = time.monotonic()
+    results = proving.proved(model, operations, fixed, workers, invariants)
+    if then is not None:
+        then(results)
     return proving.report(
         model,
-        proving.proved(model, operations, fixed, workers, invariants),
+        results,
         mutant=mutant,
         properties=properties,
         only_parts=bool(operations),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from pvcheck import certificates
 from pvcheck.cli import options
 from pvcheck.cli.console import Console
 from pvcheck.cli.exit_status import ExitStatus
@@ -14,6 +17,7 @@ from pvcheck.diagnostics import UsageError
 from pvcheck.lang.suggest import did_you_mean
 from pvcheck.load import load
 from pvcheck.model.model import ABOUT_LOCKS, Model
+from pvcheck.proof.prove import PartResult
 from pvcheck.report.proof import proof_json, proof_text
 
 
@@ -58,6 +62,12 @@ def add_command(
         metavar="NAME=VALUE",
         help="the value of a truth parameter (default: all values, where an instance sets it)",
     )
+    parser.add_argument(
+        "--certificate",
+        type=Path,
+        metavar="DIR",
+        help="write the proof there, for certify; only if all is proved, of one specification",
+    )
     options.add_root(parser)
     options.add_workers(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text")
@@ -68,6 +78,10 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
     models = [(spec, load(spec, root=args.root, mutant=args.mutant)) for spec in args.specs]
     for spec, model in models:
         _check_names(spec, model, args)
+    if args.certificate is not None:
+        if len(models) > 1 or args.mutant or args.operations:
+            raise UsageError("--certificate is for all of one specification")
+        certificates.check_target(args.certificate)
     documents = []
     statuses = []
     for _, model in models:
@@ -79,6 +93,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
             fixed=dict(map(_truth, args.settings)),
             mutant=args.mutant,
             workers=args.workers,
+            then=None if args.certificate is None else partial(_certify, args, console, model),
         )
         if args.format == "text":
             console.out.write(proof_text(report, quiet=console.quiet))
@@ -87,6 +102,19 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
     if args.format == "json":
         console.out.write_data(json.dumps(documents, indent=1) + "\n")
     return ExitStatus.worst(statuses)
+
+
+def _certify(
+    args: argparse.Namespace, console: Console, model: Model, results: Sequence[PartResult]
+) -> None:
+    fixed = dict(map(_truth, args.settings))
+    if any(r.failed for r in results):
+        console.err.write("no certificate is written: not all is proved\n")
+        return
+    count = certificates.write(args.certificate, model, results, fixed)
+    console.err.write(
+        f"{options.specification(str(args.certificate))}: {count} obligations written\n"
+    )
 
 
 def _check_names(spec: Path, model: Model, args: argparse.Namespace) -> None:

@@ -76,12 +76,17 @@ class Context:
             solver.set("auto_config", False)
             solver.set("relevancy", how.relevancy)
             solver.set("mbqi", how.models)
-            solver.add(*self._known)
-            for one in ancestors(self._unfolding, self._number, near=how.near):
-                solver.add(*one.facts)
-                if one.step is not None:
-                    solver.add(*one.step.facts)
+            solver.add(*self.known(near=how.near))
         return self._solvers[how]
+
+    def known(self, *, near: bool) -> list[Any]:
+        """As formulas; see ``ancestors``."""
+        known = list(self._known)
+        for one in ancestors(self._unfolding, self._number, near=near):
+            known += one.facts
+            if one.step is not None:
+                known += one.step.facts
+        return known
 
     def proves(self, given: Sequence[Any], goal: Any, tries: Sequence[Try] = TRIES) -> bool:
         """Whether the goal follows; ``False`` if that was not found out."""

@@ -6,7 +6,7 @@ along. What none of them does is not assumed any more, and the parts are made ag
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -25,6 +25,7 @@ from pvcheck.proof.stepping import Claim
 from pvcheck.proof.theory import Theory
 from pvcheck.proof.unfold import Candidate, Check, Node, unfold
 from pvcheck.proof.values import Atom, OutsideFragment, Value, all_of
+from pvcheck.proof.z3_terms import is_true
 from pvcheck.source import Span
 
 
@@ -48,6 +49,8 @@ class PartResult:
     """Of what other parts assume as well, what this one does not bring along."""
     reached: frozenset[Span]
     """Statements that some thread may come to."""
+    facts: frozenset[str] = frozenset()
+    """The candidates that come along on all ways, by name."""
 
 
 def fixed_parameters(model: Model) -> dict[str, bool]:
@@ -77,6 +80,17 @@ def settings(model: Model, part: Part, fixed: Mapping[str, bool]) -> Setting:
         else:
             parameters[name] = Atom(z3.Bool(f"param.{name}"))
     return Setting(theory, family, itself, parameters, part.left_out, part.cut)
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """That the goal follows from what is given, at a location."""
+
+    property: str
+    """Or ``fact``: that one comes along."""
+    what: str
+    given: tuple[Any, ...]
+    goal: Any
 
 
 class Prover:
@@ -210,6 +224,7 @@ class Prover:
             tuple(failed),
             frozenset(self._lost),
             frozenset(reached),
+            frozenset(self._alive),
         )
 
     def _invariants(
@@ -240,6 +255,44 @@ class Prover:
             for claim, facts in claims:
                 show(context, claim, facts, self._part.operation)
         return failed
+
+    # Certificates
+
+    @property
+    def between(self) -> frozenset[str]:
+        """The names of the candidates that other parts may assume as well."""
+        cut = self._part.cut
+        return frozenset(self._name(c) for c in self._unfolding.candidates if c.head == cut)
+
+    @property
+    def enums(self) -> Mapping[str, str]:
+        """By the name of a sort in z3: of what enumeration it is."""
+        return self._theory.enum_sorts
+
+    def assume(self, facts: Collection[str]) -> None:
+        """These candidates, and no others.
+
+        Raises:
+            ValueError: there is no such candidate.
+        """
+        if unknown := set(facts) - set(self._assumed):
+            raise ValueError(min(unknown))
+        self._alive = {name: term for name, term in self._assumed.items() if name in facts}
+
+    def obligations(self) -> Iterator[tuple[Context, list[Obligation]]]:
+        """By location: all that has to follow there, so that the facts that are assumed come along and
+        nothing goes wrong. What is plainly true is left out."""
+        for number, node in self._unfolding.nodes.items():
+            found = [
+                Obligation("fact", c.candidate.name, c.given, c.goal)
+                for c in node.checks
+                if self._name(c.candidate) in self._alive
+            ]
+            claims = [c for c in node.claims if c.property in ABOUT_LOCKS]
+            claims += deadlock.claims(node)
+            found += [Obligation(c.property, c.what, c.given, c.goal) for c in claims]
+            if left := [o for o in found if not is_true(o.goal)]:
+                yield self._context(number), left
 
 
 def _by_way(checks: Sequence[Check]) -> list[list[Check]]:

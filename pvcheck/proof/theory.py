@@ -169,6 +169,11 @@ class Theory:
         )
         self._enums[enum.name] = sort, tuple(labels)
 
+    @property
+    def enum_sorts(self) -> dict[str, str]:
+        """By the name of a sort in z3: the enumeration."""
+        return {sort.name(): name for name, (sort, _) in self._enums.items()}
+
     def parts(self, sort: Type) -> _Parts | None:
         """If the sort is made of runs: how."""
         return self._parts.get(sort.name) if isinstance(sort, Sort) else None

@@ -286,7 +286,7 @@ class _Unfolder:
         changed = frozenset(self._theory.locks) if is_cut else changes.locks
         exclusive = dict(entry.exclusive)
         shared = dict(entry.shared)
-        for name in changed:
+        for name in sorted(changed):
             exclusive[name] = self._any_locks(name)
             if self._theory.locks[name].kind is LockKind.RW:
                 shared[name] = self._any_locks(name)
