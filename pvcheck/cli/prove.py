@@ -79,7 +79,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
     for spec, model in models:
         _check_names(spec, model, args)
     if args.certificate is not None:
-        if len(models) > 1 or args.mutant or args.operations:
+        if len(models) > 1 or args.mutant or args.operations or args.properties:
             raise UsageError("--certificate is for all of one specification")
         certificates.check_target(args.certificate)
     documents = []
