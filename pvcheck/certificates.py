@@ -87,7 +87,7 @@ def read(folder: Path, model: Model) -> tuple[Mapping[str, Query], Mapping[str, 
             for p in document["parts"]
         ]
         theirs = document["versions"]["z3"].split(".")[0]
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
         raise NotACertificate(f"{MANIFEST} does not say what it should") from None
     if theirs != solver_version("z3").split(".", maxsplit=1)[0]:
         raise UsageError(

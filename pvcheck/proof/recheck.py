@@ -38,7 +38,8 @@ def answers(solver: str, texts: Sequence[str]) -> list[list[str]]:
         RuntimeError: the solver did not end well.
     """
     done = subprocess.run(
-        [sys.executable, "-m", __name__, solver],
+        # -P: nothing is imported from the folder one is in, which may be somebody else's.
+        [sys.executable, "-P", "-m", __name__, solver],
         input=json.dumps(texts),
         capture_output=True,
         text=True,

@@ -79,6 +79,7 @@ def unknown_fact(folder: Path) -> None:
         (manifest(fixed={"N": True}), 70, "no truth parameter"),
         (manifest(parts=[]), 70, "it has 0 parts"),
         (manifest(parts=3), 70, "does not say what it should"),
+        (manifest(parts=[{"facts": [], "far": [float("inf")]}]), 70, "does not say what it should"),
         (unknown_fact, 70, "has no fact"),
         (manifest(format=2), 2, "its format is not 1"),
         (manifest(versions={"z3": "3.2"}), 2, "written with z3 3"),
@@ -139,6 +140,15 @@ def test_other_answers_are_told(
     monkeypatch.setattr(certify, "answers", instead)
     assert certified(certificate) == status
     assert ("unknown: 00-000-" in capsys.readouterr().out) == (answer == "unknown")
+
+
+@pytest.mark.parametrize("solver", ["z3", "cvc5"])
+def test_no_solver_is_taken_from_the_folder_one_is_in(
+    solver: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"{solver}.py").write_text("raise SystemExit(1)\n")
+    monkeypatch.chdir(tmp_path)
+    assert answers(solver, ["(set-logic ALL)\n(assert false)\n(check-sat)\n"]) == [["unsat"]]
 
 
 @pytest.mark.usefixtures("specs")
