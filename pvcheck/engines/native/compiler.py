@@ -56,7 +56,8 @@ def find() -> Compiler:
         if shutil.which(name) is not None:
             return _compiler((name,))
     if importlib.util.find_spec("ziglang") is not None:
-        return _compiler((sys.executable, "-m", "ziglang", "cc"))
+        # -P: not what a folder that one happens to be in calls by that name.
+        return _compiler((sys.executable, "-P", "-m", "ziglang", "cc"))
     raise NoCompiler("no C compiler (cc, gcc, clang; set $CC, or install the package ziglang)")
 
 
