@@ -14,9 +14,9 @@ from pvcheck.selection import Selection, prepare
 SPECS = Path(__file__).parent.parent / "specs"
 STATES = {
     "global": 2_094_949,
-    "hybrid": 4_835_390,
-    "hash256": 11_814_017,
-    "numa2m": 11_814_017,
+    "hybrid": 19_577_823,
+    "hash256": 46_864_040,
+    "numa2m": 46_864_040,
     "obm": 13_422_584,
     "superlock_gate": 84_881_492,
     "superlock_mode": 66_632_486,

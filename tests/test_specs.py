@@ -44,7 +44,7 @@ SMALL = {
 SLOW = {
     "mapping": 127_339,
     "superpage": 151_801,
-    "superpage_write": 875_009,
+    "superpage_write": 18_293,
     "no_memory": 227_817,
     "no_memory_page_side": 148_163,
     "no_memory_write": 350_023,
@@ -52,7 +52,7 @@ SLOW = {
     "two_regions": 57_914,
     "unwiring": 69_163,
     "advising": 59_845,
-    "clearing": 1_144_401,
+    "clearing": 20_880,
     "rotating": 53_322,
     "referencing_2m": 82_062,
     "emulating": 126_750,

@@ -108,9 +108,9 @@ def test_spin_on_more_of_the_gallery(name: str, tmp_path: Path) -> None:
     ("scheme", "states"),
     [
         ("global", 8_741),
-        ("hybrid", 15_716),
-        ("hash256", 12_044),
-        ("numa2m", 12_044),
+        ("hybrid", 17_118),
+        ("hash256", 13_084),
+        ("numa2m", 13_084),
         ("superlock_gate", 15_316),
         ("superlock_mode", 17_590),
     ],
