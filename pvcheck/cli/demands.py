@@ -16,7 +16,8 @@ from pvcheck.cli.options import specification
 from pvcheck.diagnostics import UsageError
 from pvcheck.files import MAX_FILE_BYTES, contents
 from pvcheck.lang.suggest import did_you_mean
-from pvcheck.model.model import ABOUT_LOCKS
+from pvcheck.model.model import Model
+from pvcheck.model.types import Bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,34 @@ def read_demands(path: Path) -> tuple[Demand, ...]:
     return demands
 
 
+def check(demand: Demand, model: Model) -> None:
+    """Return if there can be a proof as it is demanded.
+
+    Raises:
+        UsageError: the specification has no such property or truth parameter.
+    """
+    for one in demand.proved or ():
+        if one not in model.properties:
+            raise UsageError(
+                f"{model.name} has no property {one!r}", did_you_mean(one, model.properties)
+            )
+    check_parameters(model, demand.fixed)
+
+
+def check_parameters(model: Model, fixed: Mapping[str, bool]) -> None:
+    """
+    Raises:
+        UsageError: the specification has no such truth parameter.
+    """
+    truths = [p.name for p in model.parameters if isinstance(p.type, Bool)]
+    for name in fixed:
+        if name not in truths:
+            hint = did_you_mean(name, truths) or (
+                "only those of type bool can be set: numbers are all proved"
+            )
+            raise UsageError(f"{model.name} has no truth parameter {name!r}", hint)
+
+
 def _demand(path: Path, entry: Any) -> Demand:
     if not isinstance(entry, dict):
         raise UsageError(f"{path}: require is a list of tables", "say [[require]]")
@@ -69,10 +98,6 @@ def _demand(path: Path, entry: Any) -> Demand:
         raise UsageError(f"{path}: proved is a list of properties")
     if not isinstance(fixed, dict) or not all(isinstance(v, bool) for v in fixed.values()):
         raise UsageError(f"{path}: fixed says true or false of parameters")
-    for one in proved:
-        if one not in ABOUT_LOCKS:
-            hint = did_you_mean(one, ABOUT_LOCKS) or f"these can be: {', '.join(ABOUT_LOCKS)}"
-            raise UsageError(f"{path}: {one} cannot be proved for all sizes", hint)
     return Demand(_inside(path, name), tuple(proved), fixed)
 
 

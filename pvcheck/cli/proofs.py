@@ -6,11 +6,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from pvcheck import proving
+from pvcheck.cli.demands import check_parameters
 from pvcheck.cli.exit_status import ExitStatus
-from pvcheck.diagnostics import UsageError
-from pvcheck.lang.suggest import did_you_mean
 from pvcheck.model.model import Model
-from pvcheck.model.types import Bool
 from pvcheck.proof.prove import PartResult
 from pvcheck.report.proof import ProofReport, Standing
 
@@ -36,7 +34,7 @@ def proof(
         UsageError: the specification has no such truth parameter.
         KeyboardInterrupt: the user wants no more.
     """
-    _check_parameters(model, fixed)
+    check_parameters(model, fixed)
     started = time.monotonic()
     results = proving.proved(model, operations, fixed, workers, invariants)
     if then is not None:
@@ -57,13 +55,3 @@ def status(report: ProofReport) -> ExitStatus:
     """What the report means for the command."""
     proved = all(p.standing is Standing.PROVED for p in report.properties)
     return ExitStatus.OK if proved else ExitStatus.INCONCLUSIVE
-
-
-def _check_parameters(model: Model, fixed: Mapping[str, bool]) -> None:
-    truths = [p.name for p in model.parameters if isinstance(p.type, Bool)]
-    for name in fixed:
-        if name not in truths:
-            hint = did_you_mean(name, truths) or (
-                "only those of type bool can be set: numbers are all proved"
-            )
-            raise UsageError(f"{model.name} has no truth parameter {name!r}", hint)

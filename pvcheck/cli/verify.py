@@ -11,7 +11,7 @@ from pvcheck import pipeline
 from pvcheck.cli import options
 from pvcheck.cli.console import Console
 from pvcheck.cli.counterexamples import Counterexamples
-from pvcheck.cli.demands import Demand, read_demands
+from pvcheck.cli.demands import Demand, check, read_demands
 from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.cli.failure import report
 from pvcheck.cli.progress import rate
@@ -98,6 +98,10 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
     if not session.statuses:
         if not jobs:
             raise UsageError("no file says what system it is", "give one that says 'system NAME;'")
+        for demand in demands:
+            for job in jobs:
+                if job.specification == demand.specification:
+                    check(demand, job.instance.model)
         session.verify(jobs, demands)
     return ExitStatus.worst(session.statuses)
 
@@ -213,9 +217,11 @@ class _Session:
         from pvcheck.cli import proofs  # noqa: PLC0415
         from pvcheck.load import load  # noqa: PLC0415
 
+        model = load(demand.specification, root=self._args.root, mutant=self._args.mutant)
         made = proofs.proof(
-            load(demand.specification, root=self._args.root, mutant=self._args.mutant),
+            model,
             properties=properties,
+            invariants=[i.name for i in model.invariants if i.name in properties],
             fixed=demand.fixed,
             mutant=self._args.mutant,
             workers=self._args.workers,

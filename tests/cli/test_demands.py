@@ -123,7 +123,6 @@ BROKEN = {
     "key": '[[require]]\nspecification = "specs/good.pv"\nprove = []\n',
     "no properties": '[[require]]\nspecification = "specs/good.pv"\nproved = "race"\n',
     "property": '[[require]]\nspecification = "specs/good.pv"\nproved = ["deadlok"]\n',
-    "invariant": '[[require]]\nspecification = "specs/good.pv"\nproved = ["small"]\n',
     "fixed": '[[require]]\nspecification = "specs/good.pv"\nfixed = { A = 1 }\n',
     "outside": '[[require]]\nspecification = "../good.pv"\n',
     "absolute": '[[require]]\nspecification = "/etc/passwd"\n',
