@@ -165,4 +165,5 @@ typedef struct Search {
     int helping;
     int ending; /* workers end with the block they are at; the search can be saved then */
     int over;   /* they end at once */
+    char apart_too[LINE]; /* what is written often may come next in memory */
 } Search;
