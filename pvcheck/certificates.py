@@ -23,7 +23,7 @@ from pvcheck.proof.prove import PartResult, fixed_parameters
 from pvcheck.proof.recheck import solver_version
 from pvcheck.proving import axioms
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "certificate.json"
 _MOST_BYTES = 20_000_000
 _NAME = re.compile(r"[0-9]+-[0-9]+-(near|all)\.smt2")

@@ -1,10 +1,12 @@
-"""The files of a specification: where they are, what is in them, and where imports end."""
+"""Files: those of a specification, where imports end; writing one as a whole."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,3 +74,30 @@ def contents(path: Path) -> bytes:
         raise OSError(0, "not a file")
     with path.open("rb") as file:
         return file.read(MAX_FILE_BYTES + 1)
+
+
+def write_text(path: Path, text: str) -> None:
+    """The file appears complete or not at all, and replaces an older one.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=f".{path.name}.", delete=False
+    ) as file:
+        try:
+            file.write(text)
+            file.flush()
+            # Readable by others, as any file the user makes: mkstemp is stricter than that.
+            os.fchmod(file.fileno(), 0o666 & ~_umask())
+            Path(file.name).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(file.name).unlink()
+            raise
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
 
 from pvcheck.engines.base import Progress, Silent
 from pvcheck.model.code import Await
-from pvcheck.model.model import ABOUT_LOCKS, DEADLOCK, LOCK_ORDER, Invariant, Model
+from pvcheck.model.model import ABOUT_LOCKS, DEADLOCK, LOCK_ORDER, Model
 from pvcheck.model.walk import nodes
 from pvcheck.parallel import processes, side_by_side
-from pvcheck.proof.parts import Part, parts
+from pvcheck.proof.parts import parts
 from pvcheck.proof.prove import (
     Failed,
     PartResult,
@@ -27,13 +29,16 @@ def proved(
     operations: Sequence[str],
     fixed: Mapping[str, bool],
     workers: int,
+    *,
     invariants: Sequence[str] = (),
+    known: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> tuple[PartResult, ...]:
     """All parts, made again without what none of them brings along, and without the invariants that
     one of them does not preserve.
 
     Args:
         invariants: names of those to be proved; each may rest on the others.
+        known: by the title of a part: facts to be tried first, see ``prove_part``.
         operations: only these; none: all.
         fixed: values of truth parameters; a proof is for all values of the others that an instance sets.
 
@@ -41,14 +46,26 @@ def proved(
         KeyboardInterrupt: the user wants no more.
     """
     chosen = [p for p in parts(model) if not operations or {p.operation, *p.also} & set(operations)]
-    lost: frozenset[str] = frozenset()
+    lost: dict[str, frozenset[str]] = {family.name: frozenset() for family in model.threads}
     assumed = tuple(i for i in model.invariants if i.name in invariants)
     dropped: list[Failed] = []
     while True:
-        results = _side_by_side(model, chosen, lost, fixed, invariants=assumed, workers=workers)
-        more = frozenset().union(*(_lost_by_all(results, family.name) for family in model.threads))
-        if more:
-            lost |= more
+        tasks = [
+            partial(
+                prove_part,
+                model,
+                part,
+                lost[part.family],
+                fixed,
+                invariants=assumed,
+                known=known.get(part.title, ()),
+            )
+            for part in chosen
+        ]
+        results = _side_by_side(tasks, workers)
+        more = {family: _lost_by_all(results, family) for family in lost}
+        if any(more.values()):
+            lost = {family: names | more[family] for family, names in lost.items()}
             continue
         names = {i.name for i in assumed}
         wrong = [f for r in results for f in r.failed if f.property in names]
@@ -62,23 +79,17 @@ def proved(
 
 
 def _side_by_side(
-    model: Model,
-    chosen: Sequence[Part],
-    lost: frozenset[str],
-    fixed: Mapping[str, bool],
-    *,
-    invariants: Sequence[Invariant],
-    workers: int,
+    tasks: Sequence[Callable[[], PartResult]], workers: int
 ) -> tuple[PartResult, ...]:
-    def task(part: Part) -> Callable[[Progress], PartResult]:
-        return lambda _: prove_part(model, part, lost, fixed, invariants)
-
     def shown(_: int) -> AbstractContextManager[Progress]:
         return nullcontext(Silent())
 
-    at_once = processes(len(chosen), workers)
-    results = tuple(side_by_side([task(part) for part in chosen], at_once, shown))
-    if len(results) < len(chosen):
+    def task(prove: Callable[[], PartResult]) -> Callable[[Progress], PartResult]:
+        return lambda _: prove()
+
+    at_once = processes(len(tasks), workers)
+    results = tuple(side_by_side([task(prove) for prove in tasks], at_once, shown))
+    if len(results) < len(tasks):
         raise KeyboardInterrupt
     return results
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pvcheck import proving
 from pvcheck.cli.demands import check_parameters
 from pvcheck.cli.exit_status import ExitStatus
+from pvcheck.facts import Facts
 from pvcheck.model.model import Model
 from pvcheck.proof.prove import PartResult
 from pvcheck.report.proof import ProofReport, Standing
@@ -21,13 +22,14 @@ def proof(
     fixed: Mapping[str, bool],
     mutant: str | None,
     workers: int,
-    invariants: Sequence[str] = (),
+    known: Facts,
     then: Callable[[Sequence[PartResult]], None] | None = None,
 ) -> ProofReport:
     """What can be proved of ``properties``; of those that cannot be for all sizes, the report says so.
+    Declared invariants among them are tried together, each resting on the others perhaps.
 
     Args:
-        invariants: names of declared invariants that are tried, each resting on the others perhaps.
+        known: facts to try first.
         then: what is done with the parts.
 
     Raises:
@@ -36,7 +38,8 @@ def proof(
     """
     check_parameters(model, fixed)
     started = time.monotonic()
-    results = proving.proved(model, operations, fixed, workers, invariants)
+    invariants = [i.name for i in model.invariants if i.name in properties]
+    results = proving.proved(model, operations, fixed, workers, invariants=invariants, known=known)
     if then is not None:
         then(results)
     return proving.report(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from pvcheck import certificates
+from pvcheck import certificates, facts
 from pvcheck.cli import options
 from pvcheck.cli.console import Console
 from pvcheck.cli.exit_status import ExitStatus
@@ -68,6 +68,12 @@ def add_command(
         metavar="DIR",
         help="write the proof there, for certify; only if all is proved, of one specification",
     )
+    parser.add_argument(
+        "--infer",
+        action="store_true",
+        help="look for the facts that the proof rests on all anew, and keep them beside the "
+        "specification, where prove and verify find them (SPEC with .facts for .pv)",
+    )
     options.add_root(parser)
     options.add_workers(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text")
@@ -78,22 +84,25 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
     models = [(spec, load(spec, root=args.root, mutant=args.mutant)) for spec in args.specs]
     for spec, model in models:
         _check_names(spec, model, args)
+    partly = args.mutant or args.operations or args.properties
+    if args.infer and partly:
+        raise UsageError("--infer is for whole specifications")
     if args.certificate is not None:
-        if len(models) > 1 or args.mutant or args.operations or args.properties:
+        if len(models) > 1 or partly:
             raise UsageError("--certificate is for all of one specification")
         certificates.check_target(args.certificate)
     documents = []
     statuses = []
-    for _, model in models:
+    for spec, model in models:
         report = proof(
             model,
             properties=args.properties or ABOUT_LOCKS,
-            invariants=[i.name for i in model.invariants if i.name in args.properties],
             operations=args.operations,
             fixed=dict(map(_truth, args.settings)),
             mutant=args.mutant,
             workers=args.workers,
-            then=None if args.certificate is None else partial(_certify, args, console, model),
+            known={} if args.infer else facts.read(spec),
+            then=partial(_keep, args, console, spec, model),
         )
         if args.format == "text":
             console.out.write(proof_text(report, quiet=console.quiet))
@@ -102,6 +111,27 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
     if args.format == "json":
         console.out.write_data(json.dumps(documents, indent=1) + "\n")
     return ExitStatus.worst(statuses)
+
+
+def _keep(
+    args: argparse.Namespace,
+    console: Console,
+    spec: Path,
+    model: Model,
+    results: Sequence[PartResult],
+) -> None:
+    if args.infer:
+        file = facts.write(spec, results)
+        console.err.write(f"{file}: {sum(len(r.facts) for r in results)} facts written\n")
+    elif not args.mutant and facts.file_of(spec).exists():
+        for result in results:
+            if result.searched:
+                console.err.write(
+                    f"{result.part.title}: the facts in {facts.file_of(spec)} are not enough, others were "
+                    "looked for; --infer writes them anew\n"
+                )
+    if args.certificate is not None:
+        _certify(args, console, model, results)
 
 
 def _certify(

@@ -214,6 +214,7 @@ class _Session:
         if not properties:
             return
         # Loads z3 and the front end, which a run need not.
+        from pvcheck import facts  # noqa: PLC0415
         from pvcheck.cli import proofs  # noqa: PLC0415
         from pvcheck.load import load  # noqa: PLC0415
 
@@ -221,10 +222,10 @@ class _Session:
         made = proofs.proof(
             model,
             properties=properties,
-            invariants=[i.name for i in model.invariants if i.name in properties],
             fixed=demand.fixed,
             mutant=self._args.mutant,
             workers=self._args.workers,
+            known=facts.read(demand.specification),
         )
         self._proofs.append(made)
         self.statuses.append(proofs.status(made))

@@ -10,12 +10,11 @@ from typing import Any
 import z3
 
 from pvcheck.model.model import Model
-from pvcheck.proof.discharge import THOROUGH
+from pvcheck.proof.discharge import Context
 from pvcheck.proof.parts import parts
 from pvcheck.proof.prove import Obligation, Prover
 from pvcheck.proof.values import OutsideFragment
-
-NEAR = tuple(t for t in THOROUGH if t.near)
+from pvcheck.proof.z3_terms import is_true
 
 
 class NotACertificate(Exception):
@@ -46,9 +45,9 @@ def far(model: Model, part: int, facts: Collection[str], fixed: Mapping[str, boo
     prover.assume(facts)
     found: set[int] = set()
     number = 0
-    for context, obligations in prover.obligations():
+    for context, obligations in _asked(prover):
         for o in obligations:
-            if not context.proves(o.given, o.goal, NEAR[:1]):
+            if not context.quickly(o.given, o.goal):
                 found.add(number)
             number += 1
     return PartFacts(frozenset(facts), frozenset(found))
@@ -86,9 +85,16 @@ def files(
     return queries
 
 
+def _asked(prover: Prover) -> Iterator[tuple[Context, list[Obligation]]]:
+    """What is not plainly true."""
+    for context, obligations in prover.obligations():
+        if left := [o for o in obligations if not is_true(o.goal)]:
+            yield context, left
+
+
 def _queries(prover: Prover, all_ways: Collection[int]) -> Iterator[tuple[str, Query]]:
     number = 0
-    for location, (context, obligations) in enumerate(prover.obligations()):
+    for location, (context, obligations) in enumerate(_asked(prover)):
         split: dict[bool, list[Obligation]] = {True: [], False: []}
         for o in obligations:
             split[number not in all_ways].append(o)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import z3
@@ -40,6 +40,7 @@ class Try:
 
 
 _PLAIN = Try(near=False, relevancy=2, models=False, resources=400_000)
+_REACHED = replace(_PLAIN, resources=50_000)
 TRIES = (
     Try(near=True, relevancy=2, models=False, resources=300_000),
     _PLAIN,
@@ -76,17 +77,14 @@ class Context:
             solver.set("auto_config", False)
             solver.set("relevancy", how.relevancy)
             solver.set("mbqi", how.models)
-            solver.add(*self.known(near=how.near))
+            before = ancestors(self._unfolding, self._number, near=how.near)
+            solver.add(*self._known, *(one.known_together for one in before))
         return self._solvers[how]
 
     def known(self, *, near: bool) -> list[Any]:
         """As formulas; see ``ancestors``."""
-        known = list(self._known)
-        for one in ancestors(self._unfolding, self._number, near=near):
-            known += one.facts
-            if one.step is not None:
-                known += one.step.facts
-        return known
+        before = ancestors(self._unfolding, self._number, near=near)
+        return [*self._known, *(formula for one in before for formula in one.known)]
 
     def proves(self, given: Sequence[Any], goal: Any, tries: Sequence[Try] = TRIES) -> bool:
         """Whether the goal follows; ``False`` if that was not found out."""
@@ -112,4 +110,4 @@ class Context:
     @property
     def reachable(self) -> bool:
         """Whether it is not plain that nobody comes here."""
-        return bool(self._solver(_PLAIN).check() != z3.unsat)
+        return bool(self._solver(_REACHED).check() != z3.unsat)

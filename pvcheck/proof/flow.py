@@ -49,12 +49,13 @@ def flow(family: ThreadFamily) -> Flow:
     for location in order:
         for target in after[location]:
             before[target].append(location)
+    changes = {location: _changes(family.locations[location].code) for location in order}
     heads = {}
     for head in order:
         back = [source for source in before[head] if position[source] >= position[head]]
         if back:
             body = _body(head, back, before, position)
-            heads[head] = _changes(family, body)
+            heads[head] = _together([changes[location] for location in body])
     return Flow(order, heads)
 
 
@@ -87,29 +88,38 @@ def _body(
     return body
 
 
-def _changes(family: ThreadFamily, body: set[int]) -> Changes:
+def _changes(code: Code) -> Changes:
+    """What one step may change."""
     slots: set[int] = set()
     written: set[str | None] = set()
     taken: set[str] = set()
     released: set[str] = set()
-    for location in body:
-        for node in nodes(family.locations[location].code):
-            match node:
-                case Assign(place=place) if place.slot is not None:
-                    slots.add(place.slot)
-                case Assign(place=place):
-                    written.add(place.variable)
-                case Pick(slot=slot) | ForEach(slot=slot) | Begin(held=slot):
-                    slots.add(slot)
-                case Lock(action=action, lock=lock):
-                    (released if action in _GIVES else taken).add(lock.lock)
-                case TryLock(lock=lock):
-                    taken.add(lock.lock)
+    for node in nodes(code):
+        match node:
+            case Assign(place=place) if place.slot is not None:
+                slots.add(place.slot)
+            case Assign(place=place):
+                written.add(place.variable)
+            case Pick(slot=slot) | ForEach(slot=slot) | Begin(held=slot):
+                slots.add(slot)
+            case Lock(action=action, lock=lock):
+                (released if action in _GIVES else taken).add(lock.lock)
+            case TryLock(lock=lock):
+                taken.add(lock.lock)
     return Changes(
         frozenset(slots),
         frozenset(v for v in written if v),
         frozenset(taken),
         frozenset(released),
+    )
+
+
+def _together(changes: Sequence[Changes]) -> Changes:
+    return Changes(
+        frozenset().union(*(c.slots for c in changes)),
+        frozenset().union(*(c.written for c in changes)),
+        frozenset().union(*(c.taken for c in changes)),
+        frozenset().union(*(c.released for c in changes)),
     )
 
 

@@ -32,6 +32,11 @@ class Part:
     cut: int | None = None
     """The location that is passed between two choices; ``None``: there is at most one."""
 
+    @property
+    def title(self) -> str:
+        """No other part has it."""
+        return self.family if self.operation is None else f"{self.family}: {self.operation}"
+
 
 def parts(model: Model) -> tuple[Part, ...]:
     return tuple(part for family in model.threads for part in _parts(family))

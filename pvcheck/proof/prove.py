@@ -6,11 +6,13 @@ along. What none of them does is not assumed any more, and the parts are made ag
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
+import networkx as nx
 import z3
 
 from pvcheck.model.expr import Const
@@ -23,9 +25,8 @@ from pvcheck.proof.parts import Part
 from pvcheck.proof.state import Setting
 from pvcheck.proof.stepping import Claim
 from pvcheck.proof.theory import Theory
-from pvcheck.proof.unfold import Candidate, Check, Node, unfold
+from pvcheck.proof.unfold import Node, unfold
 from pvcheck.proof.values import Atom, OutsideFragment, Value, all_of
-from pvcheck.proof.z3_terms import is_true
 from pvcheck.source import Span
 
 
@@ -51,6 +52,8 @@ class PartResult:
     """Statements that some thread may come to."""
     facts: frozenset[str] = frozenset()
     """The candidates that come along on all ways, by name."""
+    searched: bool = True
+    """Whether there was more to try than the facts that were known."""
 
 
 def fixed_parameters(model: Model) -> dict[str, bool]:
@@ -82,6 +85,9 @@ def settings(model: Model, part: Part, fixed: Mapping[str, bool]) -> Setting:
     return Setting(theory, family, itself, parameters, part.left_out, part.cut)
 
 
+_FACT = "fact"
+
+
 @dataclass(frozen=True, slots=True)
 class Obligation:
     """That the goal follows from what is given, at a location."""
@@ -106,16 +112,14 @@ class Prover:
         self._unfolding = unfold(setting, model.order)
         self._axioms = [f for axiom in self._theory.axioms for f in axiom.formulas]
         self._assumed = {
-            name: c.literal
-            for c in self._unfolding.candidates
-            if (name := self._name(c)) not in lost
+            c.name: c.literal for c in self._unfolding.candidates if c.name not in lost
         }
         self._alive: dict[str, Any] = {}
         self._left: frozenset[str] = frozenset()
         """Candidates that need not be looked at again."""
         self._proved: set[tuple[int, int]] = set()
         """Obligations likewise: location, and which of them."""
-        self._lost: dict[str, str] = {}
+        self._lost: list[str] = []
 
     # Candidates
 
@@ -146,7 +150,7 @@ class Prover:
     def _drop_at(self, number: int, node: Node, tries: Sequence[Try]) -> set[int]:
         """Drop what steps from a location do not bring along; the heads where it was assumed."""
         open_ = self._alive.keys() - self._left
-        checks = [c for c in node.checks if self._name(c.candidate) in open_]
+        checks = [c for c in node.checks if c.candidate.name in open_]
         if not checks:
             return set()
         context = self._context(number)
@@ -156,12 +160,12 @@ class Prover:
             if len(group) > 1 and context.quickly(group[0].given, together):
                 continue
             for check in group:
-                name = self._name(check.candidate)
+                name = check.candidate.name
                 if name in self._alive and not context.proves(check.given, check.goal, tries):
                     del self._alive[name]
                     dropped.add(check.candidate.head)
                     if check.candidate.head == self._part.cut:
-                        self._lost[name] = check.candidate.name
+                        self._lost.append(name)
         return dropped
 
     def _ways_to(self, number: int) -> list[int]:
@@ -174,11 +178,24 @@ class Prover:
                 waiting += self._unfolding.nodes[at].before
         return sorted(found)
 
-    def _name(self, candidate: Candidate) -> str:
-        return f"{self._part.family} {candidate.head}: {candidate.name}"
-
     def _context(self, number: int) -> Context:
         return Context(self._axioms, list(self._alive.values()), self._unfolding, number)
+
+    def _reached(self) -> set[Span]:
+        """Statements where it is not plain that nobody comes: if it is not for a location, neither for
+        those that are on all ways to it."""
+        ways: nx.DiGraph[int] = nx.DiGraph()
+        ways.add_edges_from((b, n) for n, at in self._unfolding.nodes.items() for b in at.before)
+        ways.add_node(-1)
+        above = nx.immediate_dominators(ways, -1)
+        reached = {-1}
+        for number in reversed(self._unfolding.nodes):
+            if number not in reached and self._context(number).reachable:
+                on_the_way = number
+                while on_the_way not in reached:
+                    reached.add(on_the_way)
+                    on_the_way = above[on_the_way]
+        return {self._unfolding.nodes[number].location.span for number in reached}
 
     # Obligations
 
@@ -187,14 +204,9 @@ class Prover:
         invariants, if all are assumed."""
         proved: dict[str, int] = {}
         failed: list[Failed] = []
-        reached: set[Span] = set()
         for number, node in self._unfolding.nodes.items():
-            claims = [c for c in node.claims if c.property in ABOUT_LOCKS]
-            claims += deadlock.claims(node)
             context = self._context(number)
-            if context.reachable:
-                reached.add(node.location.span)
-            for which, claim in enumerate(claims):
+            for which, claim in enumerate(_claims(node)):
                 known = (number, which) in self._proved
                 if known or context.proves(claim.given, claim.goal, tries):
                     self._proved.add((number, which))
@@ -214,7 +226,7 @@ class Prover:
                 f"after {self._part.operation}: {name}",
                 self._part.operation,
             )
-            for name in self._lost.values()
+            for name in self._lost
             if self._part.cut is not None
             for property_ in asked
         ]
@@ -223,7 +235,7 @@ class Prover:
             proved,
             tuple(failed),
             frozenset(self._lost),
-            frozenset(reached),
+            frozenset(self._reached()),
             frozenset(self._alive),
         )
 
@@ -256,13 +268,13 @@ class Prover:
                 show(context, claim, facts, self._part.operation)
         return failed
 
-    # Certificates
+    # Facts that are known
 
     @property
     def between(self) -> frozenset[str]:
         """The names of the candidates that other parts may assume as well."""
         cut = self._part.cut
-        return frozenset(self._name(c) for c in self._unfolding.candidates if c.head == cut)
+        return frozenset(c.name for c in self._unfolding.candidates if c.head == cut)
 
     @property
     def enums(self) -> Mapping[str, str]:
@@ -281,26 +293,56 @@ class Prover:
 
     def obligations(self) -> Iterator[tuple[Context, list[Obligation]]]:
         """By location: all that has to follow there, so that the facts that are assumed come along and
-        nothing goes wrong. What is plainly true is left out."""
+        nothing goes wrong."""
         for number, node in self._unfolding.nodes.items():
             found = [
-                Obligation("fact", c.candidate.name, c.given, c.goal)
+                Obligation(_FACT, c.candidate.name, c.given, c.goal)
                 for c in node.checks
-                if self._name(c.candidate) in self._alive
+                if c.candidate.name in self._alive
             ]
-            claims = [c for c in node.claims if c.property in ABOUT_LOCKS]
-            claims += deadlock.claims(node)
-            found += [Obligation(c.property, c.what, c.given, c.goal) for c in claims]
-            if left := [o for o in found if not is_true(o.goal)]:
-                yield self._context(number), left
+            found += [Obligation(c.property, c.what, c.given, c.goal) for c in _claims(node)]
+            if found:
+                yield self._context(number), found
+
+    def rests_on(
+        self, facts: Collection[str], invariants: Sequence[Invariant]
+    ) -> PartResult | None:
+        """All is proved, from such of the facts as are candidates and what other parts may assume as well;
+        ``None`` if these are not enough, as far as the tries show."""
+        self.assume(self._assumed.keys() & self.between.union(facts))
+        proved: Counter[str] = Counter()
+        for context, obligations in self.obligations():
+            for group in _by_way(obligations):
+                together = all_of([o.goal for o in group])
+                if len(group) > 1 and context.quickly(group[0].given, together):
+                    continue
+                if not all(context.proves(o.given, o.goal) for o in group):
+                    return None
+            proved.update(o.property for o in obligations)
+        del proved[_FACT]
+        if invariants and self._invariants(invariants, TRIES, proved):
+            return None
+        reached, facts_ = frozenset(self._reached()), frozenset(self._alive)
+        return PartResult(self._part, proved, (), frozenset(), reached, facts_, searched=False)
 
 
-def _by_way(checks: Sequence[Check]) -> list[list[Check]]:
-    """Those of one way to one head together."""
-    groups: dict[tuple[int, tuple[int, ...]], list[Check]] = {}
-    for check in checks:
-        key = (check.candidate.head, tuple(g.get_id() for g in check.given))
-        groups.setdefault(key, []).append(check)
+def _claims(node: Node) -> list[Claim]:
+    return [*(c for c in node.claims if c.property in ABOUT_LOCKS), *deadlock.claims(node)]
+
+
+class _Asked(Protocol):
+    @property
+    def given(self) -> tuple[Any, ...]: ...
+
+
+A = TypeVar("A", bound=_Asked)
+
+
+def _by_way(asked: Iterable[A]) -> list[list[A]]:
+    """Those of one way together."""
+    groups: dict[tuple[int, ...], list[A]] = {}
+    for one in asked:
+        groups.setdefault(tuple(g.get_id() for g in one.given), []).append(one)
     return list(groups.values())
 
 
@@ -309,13 +351,16 @@ def prove_part(
     part: Part,
     lost: frozenset[str],
     fixed: Mapping[str, bool],
-    invariants: Sequence[Invariant],
+    *,
+    invariants: Sequence[Invariant] = (),
+    known: Collection[str] = (),
 ) -> PartResult:
     """What can be proved of one part.
 
     Args:
         invariants: assumed together, each to be shown.
-        lost: what no part brings along between two operations, so that none may assume it.
+        known: facts that were enough for another version of the specification, by name: tried first.
+        lost: what no part of the family brings along between two operations, so that none may assume it.
         fixed: values of truth parameters.
     """
     try:
@@ -326,6 +371,8 @@ def prove_part(
         asked = (*ABOUT_LOCKS, *(i.name for i in invariants))
         failed = tuple(Failed(p, family.span, what, part.operation) for p in asked)
         return PartResult(part, {}, failed, frozenset(), frozenset())
+    if known and (found := prover.rests_on(known, invariants)):
+        return found
     prover.settle(TRIES)
     result = prover.result(TRIES, invariants)
     if result.failed:

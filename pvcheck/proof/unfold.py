@@ -8,6 +8,7 @@ does not bring them along.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -43,6 +44,7 @@ class Candidate:
 
     head: int
     name: str
+    """No other in the part has it. Where nothing has changed it is the same in another version of the specification."""
     literal: Any
     """True as long as it is assumed."""
 
@@ -71,6 +73,21 @@ class Node:
     claims: list[Claim] = field(default_factory=list)
     sums_up: bool = False
     """Whether candidates say here what is known from before."""
+    _together: tuple[int, Any] | None = None
+
+    @property
+    def known(self) -> list[Any]:
+        """About whoever comes here, and the step from here."""
+        return self.facts if self.step is None else [*self.facts, *self.step.facts]
+
+    @property
+    def known_together(self) -> Any:
+        """As one formula, which z3 is given many times, and much sooner than many."""
+        known = self.known
+        # What invariants look at is evaluated late, and adds to what is known.
+        if self._together is None or self._together[0] != len(known):
+            self._together = len(known), all_of(known)
+        return self._together[1]
 
 
 @dataclass(frozen=True)
@@ -109,6 +126,9 @@ class _Unfolder:
         self._templates: dict[int, list[tuple[Candidate, Template]]] = {}
         self._nodes: dict[int, Node] = {}
         self._candidates: list[Candidate] = []
+        self._places: dict[int, str] = {}
+        self._copies: Counter[str] = Counter()
+        """By statement: in how many places it is, as procedures are put in place of calls."""
 
     def unfolding(self) -> Unfolding:
         start = Node(_start_location(self._family), z3.Bool(self._theory.unique("start")), ())
@@ -206,11 +226,22 @@ class _Unfolder:
             return None
         number = node.location.number
         literal = z3.Bool(self._theory.unique(f"candidate{number}.{template.name}"))
-        candidate = Candidate(number, template.name, literal)
+        candidate = Candidate(number, self._place(node.location) + template.name, literal)
         self._candidates.append(candidate)
         node.facts.append(z3.Implies(z3.And(node.here, literal), formula))
         node.sums_up = True
         return candidate
+
+    def _place(self, location: Location) -> str:
+        """In words, to go before what is said of it; nothing at the cut, which is the same in all parts."""
+        number = location.number
+        if number == self._setting.cut:
+            return ""
+        if number not in self._places:
+            statement = f"{location.procedure}: {location.text}"
+            self._copies[statement] += 1
+            self._places[number] = f"{statement} #{self._copies[statement]} "
+        return self._places[number]
 
     def _merge(self, location: Location, edges: Sequence[_Edge], node: Node) -> ThreadState:
         first = edges[0].state

@@ -7,15 +7,13 @@ file may come from anywhere.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pvcheck.files import write_text
 from pvcheck.model.model import KernelSource
 from pvcheck.model.trace import Change, Trace, TraceStep, Waiter
 from pvcheck.report.json_value import JsonError, Object, parse, sequence, text, whole_or_bool
@@ -86,27 +84,8 @@ def read(path: Path) -> Trace:
 
 def write(path: Path, trace: Trace) -> None:
     """Writes the trace; the file appears complete or not at all, and replaces an older one."""
-    data = dumps(trace)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="\n", dir=path.parent, prefix=f".{path.name}.", delete=False
-    ) as file:
-        try:
-            file.write(data)
-            file.flush()
-            # Readable by others, as any file the user makes: mkstemp is stricter than that.
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
-            Path(file.name).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(file.name).unlink()
-            raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+    write_text(path, dumps(trace))
 
 
 def _step(step: TraceStep) -> dict[str, Any]:
