@@ -130,13 +130,6 @@ def test_every_default_instance_is_in_the_tables() -> None:
     }
 
 
-def test_default_instances_start_every_operation() -> None:
-    model = load(OBM)
-    named = {o for i in model.instances if i.default for o in i.only or ()}
-
-    assert named == {o.name for o in model.operations}
-
-
 @pytest.mark.slow
 def test_nothing_is_vacuous_over_the_default_instances() -> None:
     assert pipeline.never_happened(made(Selection())) == ()
