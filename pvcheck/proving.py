@@ -9,6 +9,7 @@ from functools import partial
 from types import MappingProxyType
 
 from pvcheck.engines.base import Progress, Silent
+from pvcheck.engines.meter import free_memory
 from pvcheck.model.code import Await
 from pvcheck.model.model import ABOUT_LOCKS, DEADLOCK, LOCK_ORDER, Model
 from pvcheck.model.walk import nodes
@@ -23,6 +24,9 @@ from pvcheck.proof.prove import (
 from pvcheck.proof.theory import Theory
 from pvcheck.report.proof import Open, ProofReport, Property
 
+_LEAST_MEMORY = 1 << 30
+"""Bytes that a part has, whatever is free: the system may need less for other things than it says."""
+
 
 def proved(
     model: Model,
@@ -32,6 +36,7 @@ def proved(
     *,
     invariants: Sequence[str] = (),
     known: Mapping[str, Collection[str]] = MappingProxyType({}),
+    memory: int | None = None,
 ) -> tuple[PartResult, ...]:
     """All parts, made again without what none of them brings along, and without the invariants that
     one of them does not preserve.
@@ -39,6 +44,7 @@ def proved(
     Args:
         invariants: names of those to be proved; each may rest on the others.
         known: by the title of a part: facts to be tried first, see ``prove_part``.
+        memory: bytes for each part; ``None``: what there is.
         operations: only these; none: all.
         fixed: values of truth parameters; a proof is for all values of the others that an instance sets.
 
@@ -46,6 +52,9 @@ def proved(
         KeyboardInterrupt: the user wants no more.
     """
     chosen = [p for p in parts(model) if not operations or {p.operation, *p.also} & set(operations)]
+    at_once = processes(len(chosen), workers)
+    if memory is None:
+        memory = max(_LEAST_MEMORY, free_memory() // at_once)
     lost: dict[str, frozenset[str]] = {family.name: frozenset() for family in model.threads}
     assumed = tuple(i for i in model.invariants if i.name in invariants)
     dropped: list[Failed] = []
@@ -59,10 +68,11 @@ def proved(
                 fixed,
                 invariants=assumed,
                 known=known.get(part.title, ()),
+                memory=memory,
             )
             for part in chosen
         ]
-        results = _side_by_side(tasks, workers)
+        results = _side_by_side(tasks, at_once)
         more = {family: _lost_by_all(results, family) for family in lost}
         if any(more.values()):
             lost = {family: names | more[family] for family, names in lost.items()}
@@ -79,7 +89,7 @@ def proved(
 
 
 def _side_by_side(
-    tasks: Sequence[Callable[[], PartResult]], workers: int
+    tasks: Sequence[Callable[[], PartResult]], at_once: int
 ) -> tuple[PartResult, ...]:
     def shown(_: int) -> AbstractContextManager[Progress]:
         return nullcontext(Silent())
@@ -87,7 +97,6 @@ def _side_by_side(
     def task(prove: Callable[[], PartResult]) -> Callable[[Progress], PartResult]:
         return lambda _: prove()
 
-    at_once = processes(len(tasks), workers)
     results = tuple(side_by_side([task(prove) for prove in tasks], at_once, shown))
     if len(results) < len(tasks):
         raise KeyboardInterrupt

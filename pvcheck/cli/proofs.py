@@ -23,6 +23,7 @@ def proof(
     mutant: str | None,
     workers: int,
     known: Facts,
+    memory: int | None,
     then: Callable[[Sequence[PartResult]], None] | None = None,
 ) -> ProofReport:
     """What can be proved of ``properties``; of those that cannot be for all sizes, the report says so.
@@ -30,6 +31,7 @@ def proof(
 
     Args:
         known: facts to try first.
+        memory: bytes for each part; ``None``: what there is.
         then: what is done with the parts.
 
     Raises:
@@ -39,7 +41,15 @@ def proof(
     check_parameters(model, fixed)
     started = time.monotonic()
     invariants = [i.name for i in model.invariants if i.name in properties]
-    results = proving.proved(model, operations, fixed, workers, invariants=invariants, known=known)
+    results = proving.proved(
+        model,
+        operations,
+        fixed,
+        workers,
+        invariants=invariants,
+        known=known,
+        memory=memory,
+    )
     if then is not None:
         then(results)
     return proving.report(

@@ -74,6 +74,12 @@ def add_command(
         help="look for the facts that the proof rests on all anew, and keep them beside the "
         "specification, where prove and verify find them (SPEC with .facts for .pv)",
     )
+    parser.add_argument(
+        "--memory-limit",
+        type=options.size,
+        metavar="SIZE",
+        help="of each operation's proof, as 500M or 4G; one that meets it is inconclusive",
+    )
     options.add_root(parser)
     options.add_workers(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text")
@@ -101,6 +107,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
             fixed=dict(map(_truth, args.settings)),
             mutant=args.mutant,
             workers=args.workers,
+            memory=args.memory_limit,
             known={} if args.infer else facts.read(spec),
             then=partial(_keep, args, console, spec, model),
         )

@@ -226,6 +226,7 @@ class _Session:
             mutant=self._args.mutant,
             workers=self._args.workers,
             known=facts.read(demand.specification),
+            memory=self._args.memory_limit,
         )
         self._proofs.append(made)
         self.statuses.append(proofs.status(made))

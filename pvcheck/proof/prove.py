@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
@@ -354,6 +355,7 @@ def prove_part(
     *,
     invariants: Sequence[Invariant] = (),
     known: Collection[str] = (),
+    memory: int = 0,
 ) -> PartResult:
     """What can be proved of one part.
 
@@ -362,15 +364,24 @@ def prove_part(
         known: facts that were enough for another version of the specification, by name: tried first.
         lost: what no part of the family brings along between two operations, so that none may assume it.
         fixed: values of truth parameters.
+        memory: bytes that z3 may use; 0: as many as it likes.
     """
     try:
-        prover = Prover(model, part, lost, fixed)
+        with _limited(memory):
+            return _proved(Prover(model, part, lost, fixed), invariants, known)
     except OutsideFragment as outside:
-        family = next(f for f in model.threads if f.name == part.family)
         what = f"{outside.what} is outside the fragment"
-        asked = (*ABOUT_LOCKS, *(i.name for i in invariants))
-        failed = tuple(Failed(p, family.span, what, part.operation) for p in asked)
-        return PartResult(part, {}, failed, frozenset(), frozenset())
+    except z3.Z3Exception as error:
+        if "out of memory" not in str(error):
+            raise
+        what = f"out of memory: z3 wants more than {memory >> 20} MiB"
+    family = next(f for f in model.threads if f.name == part.family)
+    asked = (*ABOUT_LOCKS, *(i.name for i in invariants))
+    failed = tuple(Failed(p, family.span, what, part.operation) for p in asked)
+    return PartResult(part, {}, failed, frozenset(), frozenset())
+
+
+def _proved(prover: Prover, invariants: Sequence[Invariant], known: Collection[str]) -> PartResult:
     if known and (found := prover.rests_on(known, invariants)):
         return found
     prover.settle(TRIES)
@@ -379,3 +390,13 @@ def prove_part(
         prover.settle(AGAIN)
         result = prover.result(THOROUGH, invariants)
     return result
+
+
+@contextmanager
+def _limited(memory: int) -> Iterator[None]:
+    """Resources do not bound it: z3 makes new terms out of formulas."""
+    z3.set_param("memory_max_size", memory >> 20)
+    try:
+        yield
+    finally:
+        z3.set_param("memory_max_size", 0)

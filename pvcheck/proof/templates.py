@@ -346,7 +346,7 @@ _Held = Callable[[ThreadState, Terms], Any]
 
 
 def _locks(entry: Entry, overs: Sequence[_Over]) -> Iterator[Template]:
-    """Which locks are held: as before, or those that a local names, or those of elements past."""
+    """Which locks are held: as before, or those that a local names, or both, or those of elements past."""
     setting = entry.setting
     for name in sorted(entry.changes.locks):
         indices = setting.theory.locks[name].indices
@@ -369,6 +369,16 @@ def _locks(entry: Entry, overs: Sequence[_Over]) -> Iterator[Template]:
             if _names(setting, local.type, indices) and not nested_flag:
                 held = _covered(setting, slot, indices)
                 yield Template(f"{name} by {local.name}", _exactly(setting, name, held))
+                if isinstance(local.type, Optional) and slot in entry.changes.slots:
+                    held = _either(_as_before(was), held)
+                    yield Template(f"{name} same and {local.name}", _exactly(setting, name, held))
+            elif (
+                indices == (local.type,)
+                and slot in entry.changes.slots
+                # The lock of a page is named by what is carried, if at all: it would be a candidate in vain.
+                and setting.theory.parts(local.type) is None
+            ):
+                yield Template(f"{name} just by {local.name}", _exactly(setting, name, _just(slot)))
 
 
 def _exactly(setting: Setting, name: str, held: _Held) -> Callable[[ThreadState], Any]:
@@ -382,6 +392,14 @@ def _exactly(setting: Setting, name: str, held: _Held) -> Callable[[ThreadState]
 
 def _as_before(was: Function) -> _Held:
     return lambda _, x: was(*x)
+
+
+def _just(slot: int) -> _Held:
+    return lambda s, x: equal_terms(x, terms(s.locals[slot]))
+
+
+def _either(one: _Held, other: _Held) -> _Held:
+    return lambda s, x: any_of([one(s, x), other(s, x)])
 
 
 def _with_past(setting: Setting, over: _Over, was: Function) -> _Held:

@@ -14,9 +14,10 @@ from typing import Any
 
 import z3
 
-from pvcheck.model.expr import Apply, Expr, Op, SizeOf
+from pvcheck.model.expr import Apply, Const, Expr, Op, SizeOf
 from pvcheck.model.model import LockClass, Model, Variable
 from pvcheck.model.types import (
+    INT,
     Bool,
     Enum,
     Int,
@@ -80,6 +81,11 @@ class Theory:
             if sort.name in self._parts:
                 continue
             self._leaf(sort.name, ordered=sort.ordered)
+            if declaration.size == Const(1, INT):
+                x, y = z3.Consts("x y", self._sorts[sort.name])
+                single = z3.ForAll([x, y], x == y)
+                name = f"size({sort.name})"
+                self.axioms.append(Axiom(name, f"{sort.name} has one element", (single,)))
         for name, parts in self._parts.items():
             offset = self._offsets.setdefault(parts.size, f"offset{len(self._offsets)}")
             if offset not in self._sorts:

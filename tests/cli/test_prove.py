@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from pvcheck.cli.main import main
 
+SPECS = Path(__file__).parent.parent.parent / "specs"
 MUTANTS = {
     "KEEPS": "lock-order",
     "DOWN": "lock-order",
@@ -86,3 +88,17 @@ def test_what_is_not_there(words: list[str], said: str, capsys: pytest.CaptureFi
     assert main(["prove", "specs/good.pv", *words]) == 2
 
     assert said in capsys.readouterr().err
+
+
+def test_no_more_memory_than_it_may_have(capsys: pytest.CaptureFixture[str]) -> None:
+    obm = str(SPECS / "obm.pv")
+    command = ["prove", obm, "--format", "json", "--operation", "pmap_remove"]
+
+    assert main([*command, "--memory-limit", "20M"]) == 3
+    (document,) = json.loads(capsys.readouterr().out)
+    assert all(
+        o["what"] == "out of memory: z3 wants more than 20 MiB"
+        for p in document["properties"]
+        for o in p["open"]
+    )
+    assert all(p["open"] for p in document["properties"])
