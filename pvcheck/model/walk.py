@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -28,43 +29,32 @@ def nodes(root: Any) -> Iterator[Any]:
         class_ = node.__class__
         if class_ is tuple:
             stack.extend(node[::-1])
-        elif (inside := _INSIDE[class_]) is not None:
+        elif (inside := _inside(class_)) is not None:
             yield node
             stack.extend(inside(node))
 
 
-def _nothing(_node: Any) -> tuple[()]:
-    return ()
-
-
-class _Inside(dict[type, Callable[[Any], tuple[Any, ...]] | None]):
-    """By class, what gives the fields of a node, last first; ``None`` if it is no part of the model."""
-
-    def __missing__(self, class_: type) -> Callable[[Any], tuple[Any, ...]] | None:
-        self[class_] = inside = self._of(class_)
-        return inside
-
-    @staticmethod
-    def _of(class_: type) -> Callable[[Any], tuple[Any, ...]] | None:
-        if not is_dataclass(class_) or class_ is Span:
-            return None
-        names = [
-            f.name
-            for f in reversed(fields(class_))
-            if f.name not in ("type", "span") and f.type not in _ATOMS
-        ]
-        match names:
-            case []:
-                return _nothing
-            case [name]:
-                return lambda node: (getattr(node, name),)
-            case _:
-                return attrgetter(*names)
-
-
 _ATOMS = ("bool", "int", "str", "int | None", "str | None")
 """Types of fields, as they are written, without anything inside: most fields have one."""
-_INSIDE = _Inside()
+
+
+@cache
+def _inside(class_: type) -> Callable[[Any], tuple[Any, ...]] | None:
+    """What gives the fields of a node of the class, last first; ``None`` if it is no part of the model."""
+    if not is_dataclass(class_) or class_ is Span:
+        return None
+    names = [
+        f.name
+        for f in reversed(fields(class_))
+        if f.name not in ("type", "span") and f.type not in _ATOMS
+    ]
+    match names:
+        case []:
+            return lambda _: ()
+        case [name]:
+            return lambda node: (getattr(node, name),)
+        case _:
+            return attrgetter(*names)
 
 
 def depends_on_state(root: Any) -> bool:

@@ -110,9 +110,11 @@ class Obligations:
         self.outside: dict[str, str] = {}
         """Those that have no formula, and why."""
         self._assumed: dict[int, list[Any]] = {}
+        self._first = initial_world(self._setting)
+        self._at_first: dict[str, Formulas] = {}
         for invariant in invariants:
             try:
-                formulas(self._setting, invariant, initial_world(self._setting))
+                self._at_first[invariant.name] = formulas(self._setting, invariant, self._first)
             except OutsideFragment as outside:
                 self.outside[invariant.name] = f"{outside.what} is outside the fragment"
         self._inside = [i for i in invariants if i.name not in self.outside]
@@ -135,13 +137,12 @@ class Obligations:
 
     def initially(self) -> list[tuple[Claim, list[Any]]]:
         """That they hold at first; with the facts that this rests on."""
-        world = initial_world(self._setting)
         found = []
         for invariant in self._inside:
-            it = formulas(self._setting, invariant, world)
+            it = self._at_first[invariant.name]
             what = "holds initially"
             claim = Claim(invariant.name, (), it.holds, invariant.span, what)
-            found.append((claim, [*world.facts, *it.facts]))
+            found.append((claim, [*self._first.facts, *it.facts]))
         return found
 
     def after(self, node: Node) -> list[tuple[Claim, list[Any]]]:
