@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import networkx as nx
+
 from pvcheck.model.code import Assign, Begin, Code, ForEach, Goto, Lock, LockAction, Pick, TryLock
 from pvcheck.model.model import FINISHED, ThreadFamily
 from pvcheck.model.walk import nodes
@@ -27,12 +29,28 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
+class Loop:
+    """Locations that lead to each other.
+
+    It may be entered at several: a test at its head that reads no shared data is part of the steps before
+    it, and what comes after the test differs (B. Steensgaard: Sequentializing program dependence graphs for
+    irreducible programs, Microsoft Research, 1993).
+    """
+
+    heads: tuple[int, ...]
+    """Where it is entered. A step from inside to one of these is a step back."""
+    changes: Changes
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """The locations that can be come to, in an order in which only the steps back of loops go backwards."""
 
     order: tuple[int, ...]
-    heads: Mapping[int, Changes]
-    """Where the steps back lead to, and what happens on the way round."""
+    loops: Mapping[int, Loop]
+    """By each of its heads; a head is that of one loop."""
+    back: frozenset[tuple[int, int]]
+    """The steps back: from, to."""
 
 
 def targets(code: Code) -> tuple[int, ...]:
@@ -43,20 +61,37 @@ def targets(code: Code) -> tuple[int, ...]:
 
 def flow(family: ThreadFamily) -> Flow:
     after = {location.number: targets(location.code) for location in family.locations}
-    order = tuple(reversed(list(_postorder(targets(family.start), after))))
-    position = {location: n for n, location in enumerate(order)}
-    before: dict[int, list[int]] = {location: [] for location in order}
-    for location in order:
-        for target in after[location]:
-            before[target].append(location)
-    changes = {location: _changes(family.locations[location].code) for location in order}
-    heads = {}
-    for head in order:
-        back = [source for source in before[head] if position[source] >= position[head]]
-        if back:
-            body = _body(head, back, before, position)
-            heads[head] = _together([changes[location] for location in body])
-    return Flow(order, heads)
+    roots = targets(family.start)
+    first = tuple(reversed(list(_postorder(roots, after))))
+    position = {location: n for n, location in enumerate(first)}
+    changes = {location: _changes(family.locations[location].code) for location in first}
+    ways: nx.DiGraph[int] = nx.DiGraph()
+    ways.add_nodes_from(first)
+    ways.add_edges_from((_START, root) for root in roots)
+    ways.add_edges_from((location, target) for location in first for target in after[location])
+    loops: dict[int, Loop] = {}
+    back: set[tuple[int, int]] = set()
+    waiting = [set(first)]
+    while waiting:
+        inside = waiting.pop()
+        for body in nx.strongly_connected_components(ways.subgraph(inside)):
+            some = next(iter(body))
+            if len(body) == 1 and not ways.has_edge(some, some):
+                continue
+            entered = [n for n in body if any(b not in body for b in ways.predecessors(n))]
+            heads = tuple(sorted(entered, key=position.__getitem__))
+            loop = Loop(heads, _together([changes[location] for location in body]))
+            loops |= dict.fromkeys(heads, loop)
+            steps = [(b, head) for head in heads for b in ways.predecessors(head) if b in body]
+            back.update(steps)
+            ways.remove_edges_from(steps)
+            waiting.append(body)
+    ways.remove_nodes_from([_START])
+    order = tuple(nx.lexicographical_topological_sort(ways, key=position.__getitem__))
+    return Flow(order, {n: loops[n] for n in order if n in loops}, frozenset(back))
+
+
+_START = -1
 
 
 def _postorder(roots: Sequence[int], after: Mapping[int, Sequence[int]]) -> Iterator[int]:
@@ -72,20 +107,6 @@ def _postorder(roots: Sequence[int], after: Mapping[int, Sequence[int]]) -> Iter
         else:
             stack.pop()
             yield location
-
-
-def _body(
-    head: int, back: Sequence[int], before: Mapping[int, Sequence[int]], position: Mapping[int, int]
-) -> set[int]:
-    """All on some way from the head round to it that does not pass an earlier location."""
-    body, waiting = {head}, [b for b in back if b != head]
-    while waiting:
-        location = waiting.pop()
-        if location in body:
-            continue
-        body.add(location)
-        waiting += [s for s in before[location] if position[s] >= position[head]]
-    return body
 
 
 def _changes(code: Code) -> Changes:

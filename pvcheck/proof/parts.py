@@ -113,7 +113,9 @@ def _cut(family: ThreadFamily, codes: Mapping[int, Code], chosen_at: int) -> int
     choice is done in that loop only."""
     found = flow(family)
     position = {location: n for n, location in enumerate(found.order)}
-    for head in found.heads:
+    for head, loop in found.loops.items():
+        if len(loop.heads) > 1:
+            continue
         if head == chosen_at:
             before: Collection[int] = ()
         else:

@@ -18,7 +18,7 @@ import z3
 from pvcheck.model.model import DEADLOCK, FINISHED, Location, LockKind, LockOrder, ThreadFamily
 from pvcheck.model.types import LockSet, Type
 from pvcheck.proof.execute import Executor
-from pvcheck.proof.flow import Changes, Flow, flow
+from pvcheck.proof.flow import Changes, Flow, Loop, flow
 from pvcheck.proof.state import Setting, ThreadState, World, flat
 from pvcheck.proof.stepping import Claim, Step
 from pvcheck.proof.templates import Entry, Template, at_cut, meetings, takes, templates
@@ -119,13 +119,14 @@ class _Unfolder:
         self._theory = setting.theory
         self._family = setting.family
         self._flow = flow(setting.family)
-        self._position = {location: n for n, location in enumerate(self._flow.order)}
         self._takes = takes(setting.family)
         self._executor = Executor(setting, order)
         self._edges: dict[int, list[_Edge]] = {}
         self._templates: dict[int, list[tuple[Candidate, Template]]] = {}
         self._nodes: dict[int, Node] = {}
         self._candidates: list[Candidate] = []
+        self._rounds: dict[int, Node] = {}
+        """By head of a loop that has been entered."""
         self._places: dict[int, str] = {}
         self._copies: Counter[str] = Counter()
         """By statement: in how many places it is, as procedures are put in place of calls."""
@@ -138,10 +139,13 @@ class _Unfolder:
         self._take(start, -1, self._family.start)
         for number in self._flow.order:
             location = self._family.locations[number]
-            if number not in self._edges:
+            loop = self._flow.loops.get(number)
+            if loop is not None and number not in self._rounds:
+                self._enter(loop)
+            if number not in (self._edges if loop is None else self._rounds):
                 # Only under parameters that are not chosen.
                 continue
-            node = self._arrive(location)
+            node = self._arrive(location) if loop is None else self._rounds[number]
             self._nodes[number] = node
             self._take(node, number, location.code)
         return Unfolding(self._setting, self._flow, self._nodes, self._candidates, start)
@@ -161,9 +165,9 @@ class _Unfolder:
                     if not is_true(goal)
                 ]
                 continue
-            live = self._family.locations[end.target].live
+            live = self._live(end.target)
             state = self._complete(end.world, live, step.acquires)
-            if number >= 0 and self._position[end.target] <= self._position[number]:
+            if (number, end.target) in self._flow.back:
                 self._check(node, end.target, end.given, state)
                 continue
             taken = z3.Bool(self._theory.unique(f"from{number}to{end.target}"))
@@ -181,15 +185,18 @@ class _Unfolder:
 
     def _arrive(self, location: Location) -> Node:
         edges = self._edges.pop(location.number, [])
+        node = self._met(location, edges)
+        if len(edges) > 1:
+            self._sum_up(location, edges, node, suffix="")
+        return node
+
+    def _met(self, location: Location, edges: Sequence[_Edge]) -> Node:
         here = z3.Bool(self._theory.unique(f"at{location.number}"))
         before = tuple(dict.fromkeys(e.source for e in edges))
         node = Node(location, here, before)
         node.facts.append(z3.Implies(here, any_of([e.taken for e in edges])))
         node.state = self._merge(location, edges, node)
-        changes = self._flow.heads.get(location.number)
-        if len(edges) > 1:
-            self._sum_up(location, edges, node, suffix="" if changes is None else " on entry")
-        return node if changes is None else self._enter_loop(location, changes, node)
+        return node
 
     def _sum_up(
         self, location: Location, edges: Sequence[_Edge], node: Node, *, suffix: str
@@ -296,12 +303,37 @@ class _Unfolder:
 
     # Loops
 
-    def _enter_loop(self, location: Location, changes: Changes, arrived: Node) -> Node:
-        """The head of a loop, once all ways into it have met."""
+    def _enter(self, loop: Loop) -> None:
+        """All ways into a loop meet, to whichever head they lead."""
+        ways = {head: self._edges.pop(head, []) for head in loop.heads}
+        edges = [edge for head in loop.heads for edge in ways[head]]
+        if not edges:
+            return
+        first = self._family.locations[loop.heads[0]]
+        location = replace(first, live=self._live(first.number))
+        arrived = self._met(location, edges)
+        if len(edges) > 1:
+            self._sum_up(location, edges, arrived, suffix=" on entry")
+        number = -2 - first.number
+        self._nodes[number] = arrived
+        for head in loop.heads:
+            self._rounds[head] = self._round(head, loop.changes, arrived, number)
+            # Who comes to this head now; to another, others.
+            here = () if len(loop.heads) == 1 else (any_of([e.taken for e in ways[head]]),)
+            assert arrived.state is not None
+            self._check(arrived, head, here, arrived.state)
+
+    def _live(self, number: int) -> tuple[int, ...]:
+        """Of a location; of the head of a loop, what is live at one of its heads."""
+        loop = self._flow.loops.get(number)
+        heads = (number,) if loop is None else loop.heads
+        return tuple(sorted({slot for n in heads for slot in self._family.locations[n].live}))
+
+    def _round(self, head: int, changes: Changes, arrived: Node, number: int) -> Node:
+        """A head of a loop that was entered, the first time or again."""
+        location = self._family.locations[head]
         entry = arrived.state
         assert entry is not None
-        number = -2 - location.number
-        self._nodes[number] = arrived
         node = Node(location, z3.Bool(self._theory.unique(f"round{location.number}")), (number,))
         # Whoever is in the loop has entered it.
         node.facts.append(z3.Implies(node.here, arrived.here))
@@ -340,7 +372,6 @@ class _Unfolder:
             if candidate is not None:
                 pairs.append((candidate, template))
         self._templates[location.number] = pairs
-        self._check(arrived, location.number, (), entry)
         node.state = state
         return node
 
