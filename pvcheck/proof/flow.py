@@ -74,7 +74,7 @@ def flow(family: ThreadFamily) -> Flow:
     waiting = [set(first)]
     while waiting:
         inside = waiting.pop()
-        for body in nx.strongly_connected_components(ways.subgraph(inside)):
+        for body in list(nx.strongly_connected_components(ways.subgraph(inside))):
             some = next(iter(body))
             if len(body) == 1 and not ways.has_edge(some, some):
                 continue
