@@ -17,11 +17,13 @@ import z3
 
 from pvcheck.model.model import DEADLOCK, FINISHED, Location, LockKind, LockOrder, ThreadFamily
 from pvcheck.model.types import LockSet, Type
+from pvcheck.proof.candidate import Entry, Template
 from pvcheck.proof.execute import Executor
 from pvcheck.proof.flow import Changes, Flow, Loop, flow
 from pvcheck.proof.state import Setting, ThreadState, World, flat
 from pvcheck.proof.stepping import Claim, Step
-from pvcheck.proof.templates import Entry, Template, at_cut, meetings, takes, templates
+from pvcheck.proof.templates import at_cut, meetings, templates
+from pvcheck.proof.traversal import takes
 from pvcheck.proof.values import (
     Function,
     Locks,
