@@ -19,15 +19,6 @@ ROOT = Path(__file__).parent.parent
 SPECS = Path("specs")
 SCHEMES = ("hash256_tlb", "numa2m_tlb", "obm_tlb")
 SMALL = ("exit", "removal", "writing")
-WITHOUT_HOOKS = {
-    "pmap_advise",
-    "pmap_clear_modify",
-    "pmap_enter_pde",
-    "pmap_protect",
-    "pmap_ts_referenced",
-    "pmap_unwire",
-}
-"""Operations that do not tell the hardware yet what they change."""
 SHOWN_BY = {
     "tlb_within_tables": "FLUSH_LATE",
     "tlb_unmapped": "MU17",
@@ -80,7 +71,7 @@ def test_the_default_instances_start_every_operation(scheme: str) -> None:
     named = {o for i in model.instances if i.default for o in i.only or ()}
     never = {"pmap_copy"} if scheme == "obm_tlb" else set()  # no_copy.pv
 
-    assert named == {o.name for o in model.operations} - WITHOUT_HOOKS - never
+    assert named == {o.name for o in model.operations} - never
 
 
 @pytest.mark.parametrize(("broken", "name"), SHOWN_BY.items())
