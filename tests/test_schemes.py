@@ -21,8 +21,8 @@ ROOT = Path(__file__).parent.parent
 SPECS = Path("specs")
 SOUND = ("global", "hybrid", "hash256", "numa2m", "obm", "superlock_gate", "superlock_mode")
 SCHEMES = (*SOUND, "superlock_racy")
-CHUNKS = "obm_chunks"
-"""A scheme with the reclaim of others."""
+RECLAIMS = ("obm_chunks", "obm_waiting")
+"""A scheme with other ways to reclaim."""
 
 STATES = {
     ("global", "tiny"): 8_741,
@@ -69,7 +69,7 @@ def made(scheme: str, *, reduce: bool, **selected: object) -> Run:
 def test_all_are_here() -> None:
     found = {p.stem for p in SPECS.glob("*.pv")}
 
-    assert {name for name in found if not name.endswith("_tlb")} == {*SCHEMES, CHUNKS}
+    assert {name for name in found if not name.endswith("_tlb")} == {*SCHEMES, *RECLAIMS}
 
 
 @pytest.mark.parametrize(("scheme", "instance"), STATES)
@@ -101,26 +101,37 @@ def test_a_bug_of_the_scheme_is_found(scheme: str, name: str) -> None:
     assert isinstance(run.result.verdicts[mutant.violated], Violated)
 
 
-@pytest.mark.parametrize("name", [m.name for m in mutants(ROOT / SPECS / f"{CHUNKS}.pv")])
-def test_a_bug_of_the_list_of_chunks_is_found(name: str) -> None:
-    (mutant,) = [m for m in mutants(path(CHUNKS)) if m.name == name]
+@pytest.mark.parametrize(
+    ("scheme", "name"),
+    [(s, m.name) for s in RECLAIMS for m in mutants(ROOT / SPECS / f"{s}.pv")],
+)
+def test_a_bug_of_reclaim_is_found(scheme: str, name: str) -> None:
+    (mutant,) = [m for m in mutants(path(scheme)) if m.name == name]
 
-    run = made(CHUNKS, reduce=True, mutant=name)
+    run = made(scheme, reduce=True, mutant=name)
 
     assert mutant.violated is not None
     assert isinstance(run.result.verdicts[mutant.violated], Violated)
 
 
+@pytest.mark.parametrize("scheme", RECLAIMS)
 @pytest.mark.parametrize("instance", ["wired", "memory_comes_and_goes", "reclaim", "lifetime"])
-def test_reclaim_through_the_list_of_chunks_holds(instance: str) -> None:
-    run = made(CHUNKS, reduce=True, instances=(instance,))
+def test_reclaim_holds(scheme: str, instance: str) -> None:
+    run = made(scheme, reduce=True, instances=(instance,))
 
     assert {type(v) for v in run.result.verdicts.values()} == {Checked}
 
 
+def test_to_wait_for_a_pmap_is_not_enough_to_finish() -> None:
+    run = made("obm_waiting", reduce=True, instances=("outrun",))
+
+    assert isinstance(run.result.verdicts["progress-pmap_enter"], Violated)
+
+
 @pytest.mark.slow
-def test_memory_runs_out_with_the_list_of_chunks() -> None:
-    assert main(["verify", str(path(CHUNKS)), "--quiet", "--no-trace"]) == 0
+@pytest.mark.parametrize("scheme", RECLAIMS)
+def test_memory_runs_out(scheme: str) -> None:
+    assert main(["verify", str(path(scheme)), "--quiet", "--no-trace"]) == 0
 
 
 @pytest.mark.parametrize("scheme", SOUND)
@@ -141,7 +152,7 @@ def test_a_scheme_has_its_declared_verdicts_and_nothing_in_it_is_vacuous(scheme:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", [*SOUND, CHUNKS])
+@pytest.mark.parametrize("scheme", [*SOUND, *RECLAIMS])
 def test_its_mutants_have_theirs(
     scheme: str, golden: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
