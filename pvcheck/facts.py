@@ -48,13 +48,19 @@ def read(specification: Path) -> Facts:
 
 
 def write(specification: Path, results: Sequence[PartResult]) -> Path:
-    """Keep what a proof has found; an older file is replaced.
+    """Keep what a proof has found. Of an older file, what is about a part that came to no end stays.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be read, or written.
     """
     file = file_of(specification)
-    document = {r.part.title: sorted(r.facts) for r in results}
+    try:
+        older = read(specification)
+    except UsageError:
+        older = {}
+    document = {
+        r.part.title: sorted(r.facts or older.get(r.part.title, frozenset())) for r in results
+    }
     write_text(file, json.dumps(document, indent=0) + "\n")
     return file
 

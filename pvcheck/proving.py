@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -16,6 +18,7 @@ from pvcheck.model.walk import nodes
 from pvcheck.parallel import processes, side_by_side
 from pvcheck.proof.parts import parts
 from pvcheck.proof.prove import (
+    Budget,
     Failed,
     PartResult,
     fixed_parameters,
@@ -37,6 +40,7 @@ def proved(
     invariants: Sequence[str] = (),
     known: Mapping[str, Collection[str]] = MappingProxyType({}),
     memory: int | None = None,
+    seconds: float = math.inf,
 ) -> tuple[PartResult, ...]:
     """All parts, made again without what none of them brings along, and without the invariants that
     one of them does not preserve.
@@ -45,6 +49,7 @@ def proved(
         invariants: names of those to be proved; each may rest on the others.
         known: by the title of a part: facts to be tried first, see ``prove_part``.
         memory: bytes for each part; ``None``: what there is.
+        seconds: for all of them.
         operations: only these; none: all.
         fixed: values of truth parameters; a proof is for all values of the others that an instance sets.
 
@@ -55,6 +60,7 @@ def proved(
     at_once = processes(len(chosen), workers)
     if memory is None:
         memory = max(_LEAST_MEMORY, free_memory() // at_once)
+    budget = Budget(memory, time.monotonic() + seconds)
     lost: dict[str, frozenset[str]] = {family.name: frozenset() for family in model.threads}
     assumed = tuple(i for i in model.invariants if i.name in invariants)
     dropped: list[Failed] = []
@@ -68,7 +74,7 @@ def proved(
                 fixed,
                 invariants=assumed,
                 known=known.get(part.title, ()),
-                memory=memory,
+                budget=budget,
             )
             for part in chosen
         ]

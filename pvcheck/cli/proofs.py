@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -24,6 +25,7 @@ def proof(
     workers: int,
     known: Facts,
     memory: int | None,
+    seconds: float | None = None,
     then: Callable[[Sequence[PartResult]], None] | None = None,
 ) -> ProofReport:
     """What can be proved of ``properties``; of those that cannot be for all sizes, the report says so.
@@ -32,6 +34,7 @@ def proof(
     Args:
         known: facts to try first.
         memory: bytes for each part; ``None``: what there is.
+        seconds: for all of them; ``None``: as long as it takes.
         then: what is done with the parts.
 
     Raises:
@@ -49,6 +52,7 @@ def proof(
         invariants=invariants,
         known=known,
         memory=memory,
+        seconds=math.inf if seconds is None else seconds,
     )
     if then is not None:
         then(results)

@@ -80,6 +80,12 @@ def add_command(
         metavar="SIZE",
         help="of each operation's proof, as 500M or 4G; one that meets it is inconclusive",
     )
+    parser.add_argument(
+        "--time-limit",
+        type=options.duration,
+        metavar="TIME",
+        help="of each specification's proof, as 30s, 10m or 2h; operations that meet it are inconclusive",
+    )
     options.add_root(parser)
     options.add_workers(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text")
@@ -108,6 +114,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
             mutant=args.mutant,
             workers=args.workers,
             memory=args.memory_limit,
+            seconds=args.time_limit,
             known={} if args.infer else facts.read(spec),
             then=partial(_keep, args, console, spec, model),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -54,8 +56,12 @@ AGAIN = (TRIES[0], _DEAREST)
 """For what the tries have not shown; most of that is not so."""
 
 
+class OutOfTime(Exception):
+    """The time for a proof is up."""
+
+
 class Context:
-    """What is known at a location."""
+    """What is known at a location. ``until``: when to give up, as ``time.monotonic`` counts."""
 
     def __init__(
         self,
@@ -63,8 +69,11 @@ class Context:
         assumed: Sequence[Any],
         unfolding: Unfolding,
         number: int,
+        *,
+        until: float = math.inf,
     ) -> None:
         self._unfolding = unfolding
+        self._until = until
         self._number = number
         self._known = [*axioms, *assumed, unfolding.nodes[number].here]
         self._solvers: dict[Try, Any] = {}
@@ -87,13 +96,19 @@ class Context:
         return [*self._known, *(formula for one in before for formula in one.known)]
 
     def proves(self, given: Sequence[Any], goal: Any, tries: Sequence[Try] = TRIES) -> bool:
-        """Whether the goal follows; ``False`` if that was not found out."""
+        """Whether the goal follows; ``False`` if that was not found out.
+
+        Raises:
+            OutOfTime: there is no time to ask.
+        """
         if is_true(goal):
             return True
         if is_false(goal):
             # Outside the fragment: fine where nobody comes.
             tries = tries[:1]
         for how in tries:
+            if time.monotonic() > self._until:
+                raise OutOfTime
             solver = self._solver(how)
             solver.push()
             solver.add(*given, z3.Not(goal))

@@ -6,6 +6,7 @@ along. What none of them does is not assumed any more, and the parts are made ag
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from pvcheck.model.expr import Const
 from pvcheck.model.model import ABOUT_LOCKS, Invariant, Model
 from pvcheck.model.types import Bool, Int
 from pvcheck.proof import deadlock
-from pvcheck.proof.discharge import AGAIN, THOROUGH, TRIES, Context, Try, ancestors
+from pvcheck.proof.discharge import AGAIN, THOROUGH, TRIES, Context, OutOfTime, Try, ancestors
 from pvcheck.proof.invariants import Obligations
 from pvcheck.proof.parts import Part
 from pvcheck.proof.state import Setting
@@ -90,6 +91,16 @@ _FACT = "fact"
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """What the proof of a part may use."""
+
+    memory: int = 0
+    """Bytes that z3 may use; 0: as many as it likes."""
+    until: float = math.inf
+    """When to give up, as ``time.monotonic`` counts."""
+
+
+@dataclass(frozen=True, slots=True)
 class Obligation:
     """That the goal follows from what is given, at a location."""
 
@@ -104,9 +115,16 @@ class Prover:
     """One part."""
 
     def __init__(
-        self, model: Model, part: Part, lost: frozenset[str], fixed: Mapping[str, bool]
+        self,
+        model: Model,
+        part: Part,
+        lost: frozenset[str],
+        fixed: Mapping[str, bool],
+        *,
+        until: float = math.inf,
     ) -> None:
         self._model = model
+        self._until = until
         self._part = part
         setting = settings(model, part, fixed)
         self._theory = setting.theory
@@ -180,7 +198,10 @@ class Prover:
         return sorted(found)
 
     def _context(self, number: int) -> Context:
-        return Context(self._axioms, list(self._alive.values()), self._unfolding, number)
+        return self._knowing(list(self._alive.values()), number)
+
+    def _knowing(self, assumed: Sequence[Any], number: int) -> Context:
+        return Context(self._axioms, assumed, self._unfolding, number, until=self._until)
 
     def _reached(self) -> set[Span]:
         """Statements where it is not plain that nobody comes: if it is not for a location, neither for
@@ -257,14 +278,14 @@ class Prover:
                 failed.append(Failed(claim.property, claim.span, claim.what, operation))
 
         for claim, facts in obligations.initially():
-            show(Context(self._axioms, (), self._unfolding, -1), claim, facts, None)
+            show(self._knowing((), -1), claim, facts, None)
         for number, node in self._unfolding.nodes.items():
             claims = obligations.after(node)
             if not claims:
                 continue
             # Evaluated first: what it meets gets its facts by that.
             known = [*self._alive.values(), *obligations.assumed(self._ways_to(number))]
-            context = Context(self._axioms, known, self._unfolding, number)
+            context = self._knowing(known, number)
             for claim, facts in claims:
                 show(context, claim, facts, self._part.operation)
         return failed
@@ -355,7 +376,7 @@ def prove_part(
     *,
     invariants: Sequence[Invariant] = (),
     known: Collection[str] = (),
-    memory: int = 0,
+    budget: Budget = Budget(),
 ) -> PartResult:
     """What can be proved of one part.
 
@@ -364,17 +385,19 @@ def prove_part(
         known: facts that were enough for another version of the specification, by name: tried first.
         lost: what no part of the family brings along between two operations, so that none may assume it.
         fixed: values of truth parameters.
-        memory: bytes that z3 may use; 0: as many as it likes.
     """
     try:
-        with _limited(memory):
-            return _proved(Prover(model, part, lost, fixed), invariants, known)
+        with _limited(budget.memory):
+            prover = Prover(model, part, lost, fixed, until=budget.until)
+            return _proved(prover, invariants, known)
     except OutsideFragment as outside:
         what = f"{outside.what} is outside the fragment"
     except z3.Z3Exception as error:
         if "out of memory" not in str(error):
             raise
-        what = f"out of memory: z3 wants more than {memory >> 20} MiB"
+        what = f"out of memory: z3 wants more than {budget.memory >> 20} MiB"
+    except OutOfTime:
+        what = "out of time"
     family = next(f for f in model.threads if f.name == part.family)
     asked = (*ABOUT_LOCKS, *(i.name for i in invariants))
     failed = tuple(Failed(p, family.span, what, part.operation) for p in asked)

@@ -12,7 +12,7 @@ from typing import Any
 
 import z3
 
-from pvcheck.model.types import SetOf, Type
+from pvcheck.model.types import Bool, SetOf, Struct, Type
 from pvcheck.proof.candidate import Entry, Template
 from pvcheck.proof.lock_templates import guarded, locks, none_held
 from pvcheck.proof.state import Setting, ThreadState, same_value
@@ -27,6 +27,7 @@ from pvcheck.proof.values import (
     Tuple,
     Value,
     all_of,
+    equal_terms,
     implies,
     members,
     negation,
@@ -97,6 +98,9 @@ def _locals(entry: Entry) -> Iterator[Template]:
             for first, second in combinations(_optional(was), 2):
                 name = f"{local.name}: not {first} with {second}"
                 yield Template(name, _not_both(slot, first, second))
+            for path, name in _flags(local.type):
+                flag = _same_flag(slot, path, _part(was, path))
+                yield Template(f"{local.name}{name} same", flag)
 
 
 def _copies(entry: Entry) -> Iterator[Template]:
@@ -125,9 +129,11 @@ def _same(setting: Setting, slot: int, was: Value, type_: Type) -> Callable[[Thr
     return lambda s: same_value(setting.theory, s.locals[slot], was, type_)
 
 
-def _not_both(
-    slot: int, first: tuple[int, ...], second: tuple[int, ...]
-) -> Callable[[ThreadState], Any]:
+def _same_flag(slot: int, path: Path, was: Value) -> Callable[[ThreadState], Any]:
+    return lambda s: equal_terms(terms(_part(s.locals[slot], path)), terms(was))
+
+
+def _not_both(slot: int, first: Path, second: Path) -> Callable[[ThreadState], Any]:
     return lambda s: negation(
         all_of([_there(s.locals[slot], first), _there(s.locals[slot], second)])
     )
@@ -181,7 +187,28 @@ def _same_locks(setting: Setting, slot: int, was: Locks) -> Callable[[ThreadStat
     return formula
 
 
-def _optional(value: Value, path: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
+Path = tuple[int, ...]
+"""Where a part of a struct is: numbers of fields, from the outside in."""
+
+
+def _part(value: Value, path: Path) -> Value:
+    for n in path:
+        assert isinstance(value, Tuple)
+        value = value.parts[n]
+    return value
+
+
+def _flags(type_: Type, path: Path = (), name: str = "") -> Iterator[tuple[Path, str]]:
+    """The truth values in a struct, and what they are called."""
+    match type_:
+        case Bool() if path:
+            yield path, name
+        case Struct(fields=fields):
+            for n, (field, of) in enumerate(fields):
+                yield from _flags(of, (*path, n), f"{name}.{field}")
+
+
+def _optional(value: Value, path: Path = ()) -> Iterator[Path]:
     """Where the optional parts of a struct are."""
     match value:
         case Maybe() if path:
@@ -191,10 +218,8 @@ def _optional(value: Value, path: tuple[int, ...] = ()) -> Iterator[tuple[int, .
                 yield from _optional(part, (*path, n))
 
 
-def _there(value: Value, path: tuple[int, ...]) -> Any:
+def _there(value: Value, path: Path) -> Any:
     """Whether the optional part is there."""
-    for n in path:
-        assert isinstance(value, Tuple)
-        value = value.parts[n]
-    assert isinstance(value, Maybe)
-    return value.some
+    part = _part(value, path)
+    assert isinstance(part, Maybe)
+    return part.some

@@ -50,6 +50,19 @@ def test_they_are_enough(known: dict[str, list[str]]) -> None:
     assert {r.part.title: sorted(r.facts) for r in results} == known
 
 
+def test_those_of_a_part_that_comes_to_no_end_stay(known: dict[str, list[str]]) -> None:
+    assert main(["prove", str(SPEC), "--infer", "--time-limit", "1ms", "--quiet"]) == 3
+
+    assert json.loads(FILE.read_text()) == known
+
+
+def test_what_is_no_file_of_facts_is_replaced(known: dict[str, list[str]]) -> None:
+    FILE.write_text("[]")
+    facts.write(SPEC, found())
+
+    assert json.loads(FILE.read_text()) == known
+
+
 @pytest.mark.usefixtures("known")
 def test_the_proof_is_the_same_with_them(
     golden: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]

@@ -90,6 +90,16 @@ def test_what_is_not_there(words: list[str], said: str, capsys: pytest.CaptureFi
     assert said in capsys.readouterr().err
 
 
+def test_no_longer_than_it_may_take(capsys: pytest.CaptureFixture[str]) -> None:
+    obm = str(SPECS / "obm.pv")
+    command = ["prove", obm, "--format", "json", "--operation", "pmap_remove"]
+
+    assert main([*command, "--time-limit", "1ms"]) == 3
+    (document,) = json.loads(capsys.readouterr().out)
+    assert all(o["what"] == "out of time" for p in document["properties"] for o in p["open"])
+    assert all(p["open"] for p in document["properties"])
+
+
 def test_no_more_memory_than_it_may_have(capsys: pytest.CaptureFixture[str]) -> None:
     obm = str(SPECS / "obm.pv")
     command = ["prove", obm, "--format", "json", "--operation", "pmap_remove"]
