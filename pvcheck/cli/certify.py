@@ -1,4 +1,4 @@
-"""Check a certificate that prove has written."""
+"""Check a certificate that prove has written, or verify with IC3."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import argparse
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from pvcheck import certificates
+from pvcheck import certificates, instance_certificates
+from pvcheck.certificate_folder import manifest
 from pvcheck.cli import options
 from pvcheck.cli.console import Console
 from pvcheck.cli.exit_status import ExitStatus
 from pvcheck.load import load
-from pvcheck.model.model import ABOUT_LOCKS
+from pvcheck.model.model import ABOUT_LOCKS, Model
 from pvcheck.proof.certificate import NotACertificate, Query
 from pvcheck.proof.recheck import answers, available, solver_version
 from pvcheck.proving import axioms
+from pvcheck.report.run_text import instance_text
 
 
 def add_command(
@@ -39,8 +42,9 @@ def add_command(
 
 def run(args: argparse.Namespace, console: Console) -> ExitStatus:
     model = load(args.spec, root=args.root)
+    document = manifest(args.certificate)
     try:
-        made, fixed = certificates.read(args.certificate, model)
+        made, what, rests_on = _read(args.certificate, document, model)
     except NotACertificate as reason:
         console.out.write(f"not certified: {reason}\n")
         return ExitStatus.INTERNAL
@@ -53,12 +57,28 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
     if not (by_z3 and by_cvc5):
         console.out.write("not certified: an answer is not unsat\n")
         return ExitStatus.INTERNAL
-    console.out.write(f"certified: {', '.join(ABOUT_LOCKS)} for every size\n")
-    for name, value in sorted(fixed.items()):
-        console.out.write(f"  {name} = {str(value).lower()}\n")
-    for name, why in axioms(model, ABOUT_LOCKS):
-        console.out.write(f"  axiom {name}: {why}\n")
+    console.out.write(f"certified: {what}\n")
+    console.out.write("".join(f"  {line}\n" for line in rests_on))
     return ExitStatus.OK
+
+
+def _read(
+    folder: Path, document: Mapping[str, Any], model: Model
+) -> tuple[Mapping[str, Query], str, list[str]]:
+    """What has to be asked, what is certified then, and what that rests on.
+
+    Raises:
+        NotACertificate: it is none, or of something else.
+        UsageError: another version wrote it.
+    """
+    if document.get("kind") == instance_certificates.KIND:
+        made, instance, claim = instance_certificates.read(folder, document, model)
+        where = instance_text(instance) or model.name
+        return made, f"{', '.join(claim.properties)} in {where}", []
+    made, fixed = certificates.read(folder, document, model)
+    rests_on = [f"{name} = {str(value).lower()}" for name, value in sorted(fixed.items())]
+    rests_on += [f"axiom {name}: {why}" for name, why in axioms(model, ABOUT_LOCKS)]
+    return made, f"{', '.join(ABOUT_LOCKS)} for every size", rests_on
 
 
 def _asked(solver: str, made: Mapping[str, Query], console: Console) -> bool:

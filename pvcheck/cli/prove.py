@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from pvcheck import certificates, facts
+from pvcheck.certificate_folder import check_target
 from pvcheck.cli import options
 from pvcheck.cli.console import Console
 from pvcheck.cli.exit_status import ExitStatus
@@ -102,7 +103,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
     if args.certificate is not None:
         if len(models) > 1 or partly:
             raise UsageError("--certificate is for all of one specification")
-        certificates.check_target(args.certificate)
+        check_target(args.certificate)
     documents = []
     statuses = []
     for spec, model in models:

@@ -71,6 +71,12 @@ def add_command(
         metavar="FILE",
         help="a pvcheck.toml that names specifications, and what must be proved of each",
     )
+    group.add_argument(
+        "--certificate",
+        type=Path,
+        metavar="DIR",
+        help="write what IC3 has found there, for certify; only if all is checked, of one run",
+    )
     options.add_traces(group)
     group.add_argument("--format", choices=("text", "json"), default="text")
     parser.set_defaults(run=run)
@@ -95,6 +101,15 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
         raise UsageError(
             f"a checkpoint is of one run, and these are {len(jobs)}", "choose one with --instance"
         )
+    if args.certificate is not None:
+        if args.engine != "ic3" or len(jobs) > 1 or args.mutant:
+            raise UsageError(
+                "--certificate is for one run that asks ic3, of no mutant",
+                "choose one with --engine ic3 --instance NAME",
+            )
+        from pvcheck.certificate_folder import check_target  # noqa: PLC0415 - loads the solver
+
+        check_target(args.certificate)
     if not session.statuses:
         if not jobs:
             raise UsageError("no file says what system it is", "give one that says 'system NAME;'")
@@ -171,6 +186,8 @@ class _Session:
             else:
                 for demand in demands:
                     self._prove(demand)
+                if self._args.certificate is not None:
+                    self._certify()
         except KeyboardInterrupt:
             self.statuses.append(ExitStatus.INTERRUPTED)
         self._finish(self._vacuity(complete=len(self._runs) == len(jobs)))
@@ -241,6 +258,18 @@ class _Session:
             self.statuses.append(report(error, self._console))
             file = None
         return Saved(file, self._counterexamples.again(run, outcome))
+
+    def _certify(self) -> None:
+        from pvcheck import instance_certificates  # noqa: PLC0415 - as above
+
+        ((run, _),) = self._runs
+        claim = instance_certificates.claim(run, self._selection.settings)
+        if claim is None:
+            self._console.err.write("no certificate is written: not all is checked\n")
+            return
+        folder = self._args.certificate
+        count = instance_certificates.write(folder, run.instance, claim)
+        self._console.err.write(f"{folder}: {count} obligations written\n")
 
     def _enough(self) -> bool:
         run, _ = self._runs[-1]

@@ -43,16 +43,20 @@ def header(run: Run) -> str:
     """For example ``obm · small: 2 threads, 2 pages · explicit engine with symmetry, 312 states``."""
     instance = run.instance
     mutant = f" + {run.mutant}" if run.mutant is not None else ""
-    sizes = ", ".join(_sizes(instance))
     statistics = run.result.statistics
     states = plural(statistics.states, run.counted)
     by = f" with {' and '.join(statistics.reductions)}" if statistics.reductions else ""
     end = ", interrupted" if run.result.interrupted else ""
+    run_by = f"{run.engine} engine{by}, {states}{end}"
+    parts = (instance.model.name + mutant, instance_text(instance), run_by)
+    return " · ".join(part for part in parts if part)
+
+
+def instance_text(instance: Instance) -> str:
+    """For example ``small: 2 threads, 2 pages``."""
     # Without any declared instance there is nothing to choose, and nothing to name.
     name = instance.name if instance.model.instances else ""
-    what = ": ".join(part for part in (name, sizes) if part)
-    run_by = f"{run.engine} engine{by}, {states}{end}"
-    return " · ".join(p for p in (instance.model.name + mutant, what, run_by) if p)
+    return ": ".join(part for part in (name, ", ".join(_sizes(instance))) if part)
 
 
 def _sizes(instance: Instance) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pvcheck.certificates import MANIFEST
+from pvcheck.certificate_folder import MANIFEST
 from pvcheck.cli import certify
 from pvcheck.cli.main import main
 from pvcheck.load import load
@@ -81,7 +81,7 @@ def unknown_fact(folder: Path) -> None:
         (manifest(parts=3), 70, "does not say what it should"),
         (manifest(parts=[{"facts": [], "far": [float("inf")]}]), 70, "does not say what it should"),
         (unknown_fact, 70, "has no fact"),
-        (manifest(format=1), 2, "its format is not 2"),
+        (manifest(format=1), 2, "its format is not 3"),
         (manifest(versions={"z3": "3.2"}), 2, "written with z3 3"),
     ],
 )

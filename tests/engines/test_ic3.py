@@ -14,7 +14,8 @@ from pvcheck.engines.base import Limits
 from pvcheck.engines.meter import Meter
 from pvcheck.engines.symbolic import ic3
 from pvcheck.engines.symbolic.facts import facts
-from pvcheck.engines.symbolic.ic3 import Cube, Frames, Ic3, recheck, written
+from pvcheck.engines.symbolic.ic3 import Frames, Ic3
+from pvcheck.engines.symbolic.invariant import Cube, read, recheck, written
 from pvcheck.engines.symbolic.proving import ProvingEngine
 from pvcheck.engines.symbolic.solver import Z3
 from pvcheck.engines.symbolic.system import system
@@ -143,7 +144,7 @@ def test_a_certificate_that_says_too_much_or_too_little_is_refused() -> None:
 
     initially = tuple(enumerate(made.encode(what.semantics.initial)))
     assert holds(clauses)
-    assert written(made, clauses)
+    assert list(read(made, written(made, clauses))) == clauses
     assert not holds([])
     assert not holds([*clauses, initially])
     reached = next(s for _, _, s in what.semantics.successors(what.semantics.initial))

@@ -19,13 +19,12 @@ from itertools import count
 from pvcheck.engines.meter import Meter
 from pvcheck.engines.symbolic.circuit import Circuit, Literal, Vector
 from pvcheck.engines.symbolic.frames import Copy, Template
+from pvcheck.engines.symbolic.invariant import Cube, recheck, written
 from pvcheck.engines.symbolic.proving import Attempt
 from pvcheck.engines.symbolic.solver import Maker, Solver
 from pvcheck.engines.symbolic.system import System
 from pvcheck.model.verdict import Checked
 
-Cube = tuple[tuple[int, int], ...]
-"""Some bits of a state, by number, and what they are: all states with those."""
 MOST_TRIES = 24
 """Bits of a cube that are left out on trial, one at a time."""
 
@@ -207,43 +206,6 @@ class Frames:
                 self.frames = [[], *([] for _ in self.frames[1:frame]), *self.frames[frame:]]
                 return True
         return False
-
-
-def recheck(
-    system: System, maker: Maker, fact: Literal, goals: dict[str, Literal], clauses: Sequence[Cube]
-) -> bool:
-    """Whether clauses are an invariant that excludes the goals, by three questions to a fresh solver.
-
-    They and what is known of all states hold initially; a step from where they hold leads to where they do; where
-    they hold there is no violation.
-    """
-    c = Circuit()
-    before = c.inputs(len(system.before))
-    step = system.template(fact, *goals.values()).copy(c, before)
-    after = step.row(system.after)
-    known = Template(system.judging.circuit, [fact], system.before).copy(c, after)
-
-    def hold(bits: Vector, fact_there: Literal) -> Literal:
-        excluded = (c.every(bits[n] ^ v ^ 1 for n, v in cube) ^ 1 for cube in clauses)
-        return c.every([fact_there, *excluded])
-
-    here, there = hold(before, step(fact)), hold(after, known(fact))
-    initial = [
-        bit ^ value ^ 1
-        for bit, value in zip(before, system.encode(system.instance.semantics.initial), strict=True)
-    ]
-    solver = maker(c)
-    violated = c.some(step(goal) for goal in goals.values())
-    questions = ([*initial, here ^ 1], [here, step(system.moves), there ^ 1], [here, violated])
-    return all(solver.solve(question, None) is False for question in questions)
-
-
-def written(system: System, clauses: Sequence[Cube]) -> tuple[str, ...]:
-    """The clauses as text, each a disjunction."""
-    names = system.bit_names
-    return tuple(
-        " | ".join(("!" if value else "") + names[n] for n, value in cube) for cube in clauses
-    )
 
 
 class Wrong(Exception):

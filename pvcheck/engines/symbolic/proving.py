@@ -22,6 +22,15 @@ from pvcheck.model.situation import Analysis
 from pvcheck.model.verdict import Checked, Inconclusive, Verdict
 
 
+def goals(made: System, analysis: Analysis) -> tuple[Literal, dict[str, Literal]]:
+    """What is known of all states, and what must not be, by the name of the property."""
+    wrong = dict(made.violated)
+    wrong |= {str(kind): literal for kind, literal in made.faults.items()}
+    wrong[UNSUPPORTED] = made.unsupported
+    wrong |= {kind: FALSE for kind in FAULTS if kind not in wrong}
+    return facts(made, analysis), wrong
+
+
 @dataclass
 class Attempt:
     """All properties of an instance, to be proved or refuted."""
@@ -39,12 +48,7 @@ class Attempt:
 
     def __post_init__(self) -> None:
         self.base = Search(self.system, self.maker, None, self.properties)
-        self.fact: Literal = facts(self.system, self.analysis)
-        self.goals: dict[str, Literal] = dict(self.system.violated)
-        """What must not be, by the name of the property."""
-        self.goals |= {str(kind): literal for kind, literal in self.system.faults.items()}
-        self.goals[UNSUPPORTED] = self.system.unsupported
-        self.goals |= {kind: FALSE for kind in FAULTS if kind not in self.goals}
+        self.fact, self.goals = goals(self.system, self.analysis)
 
     @property
     def noun(self) -> str:
