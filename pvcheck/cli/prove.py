@@ -72,8 +72,8 @@ def add_command(
     parser.add_argument(
         "--infer",
         action="store_true",
-        help="look for the facts that the proof rests on all anew, and keep them beside the "
-        "specification, where prove and verify find them (SPEC with .facts for .pv)",
+        help="look for the facts that the proof rests on, and keep them beside the specification, where "
+        "prove and verify find them (SPEC with .facts for .pv). Those that are there and still enough stay",
     )
     parser.add_argument(
         "--memory-limit",
@@ -116,7 +116,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
             workers=args.workers,
             memory=args.memory_limit,
             seconds=args.time_limit,
-            known={} if args.infer else facts.read(spec),
+            known=_known(spec, infer=args.infer),
             then=partial(_keep, args, console, spec, model),
         )
         if args.format == "text":
@@ -126,6 +126,19 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
     if args.format == "json":
         console.out.write_data(json.dumps(documents, indent=1) + "\n")
     return ExitStatus.worst(statuses)
+
+
+def _known(spec: Path, *, infer: bool) -> facts.Facts:
+    """
+    Raises:
+        UsageError: what is there is something else, and not to be replaced.
+    """
+    try:
+        return facts.read(spec)
+    except UsageError:
+        if infer:
+            return {}
+        raise
 
 
 def _keep(

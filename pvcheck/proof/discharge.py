@@ -6,11 +6,13 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import z3
 
 from pvcheck.proof.unfold import Node, Unfolding
+from pvcheck.proof.values import all_of
 from pvcheck.proof.z3_terms import is_false, is_true
 
 
@@ -56,6 +58,18 @@ AGAIN = (TRIES[0], _DEAREST)
 """For what the tries have not shown; most of that is not so."""
 
 
+@dataclass(frozen=True)
+class Known:
+    """Formulas that many solvers are given."""
+
+    formulas: Sequence[Any]
+
+    @cached_property
+    def together(self) -> Any:
+        """As one, which z3 takes in much sooner than many."""
+        return all_of(self.formulas)
+
+
 class OutOfTime(Exception):
     """The time for a proof is up."""
 
@@ -65,8 +79,8 @@ class Context:
 
     def __init__(
         self,
-        axioms: Sequence[Any],
-        assumed: Sequence[Any],
+        axioms: Known,
+        assumed: Known,
         unfolding: Unfolding,
         number: int,
         *,
@@ -75,7 +89,8 @@ class Context:
         self._unfolding = unfolding
         self._until = until
         self._number = number
-        self._known = [*axioms, *assumed, unfolding.nodes[number].here]
+        self._always = (axioms, assumed)
+        self._here = unfolding.nodes[number].here
         self._solvers: dict[Try, Any] = {}
 
     def _solver(self, how: Try) -> Any:
@@ -87,13 +102,29 @@ class Context:
             solver.set("relevancy", how.relevancy)
             solver.set("mbqi", how.models)
             before = ancestors(self._unfolding, self._number, near=how.near)
-            solver.add(*self._known, *(one.known_together for one in before))
+            always = (known.together for known in self._always)
+            solver.add(*always, self._here, *(one.known_together for one in before))
         return self._solvers[how]
+
+    def go_on(self, number: int) -> Context:
+        """At a location that is only come to from here. Nothing is asked here any more: the solvers go
+        along, which know most of what they need."""
+        axioms, assumed = self._always
+        there = Context(axioms, assumed, self._unfolding, number, until=self._until)
+        node = self._unfolding.nodes[number]
+        from_here = self._unfolding.nodes[self._number].sums_up
+        for how, solver in self._solvers.items():
+            if not (how.near and from_here):
+                solver.add(node.here, node.known_together)
+                there._solvers[how] = solver
+        self._solvers = {}
+        return there
 
     def known(self, *, near: bool) -> list[Any]:
         """As formulas; see ``ancestors``."""
         before = ancestors(self._unfolding, self._number, near=near)
-        return [*self._known, *(formula for one in before for formula in one.known)]
+        always = [formula for known in self._always for formula in known.formulas]
+        return [*always, self._here, *(formula for one in before for formula in one.known)]
 
     def proves(self, given: Sequence[Any], goal: Any, tries: Sequence[Try] = TRIES) -> bool:
         """Whether the goal follows; ``False`` if that was not found out.

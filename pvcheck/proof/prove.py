@@ -21,7 +21,16 @@ from pvcheck.model.expr import Const
 from pvcheck.model.model import ABOUT_LOCKS, Invariant, Model
 from pvcheck.model.types import Bool, Int
 from pvcheck.proof import deadlock
-from pvcheck.proof.discharge import AGAIN, THOROUGH, TRIES, Context, OutOfTime, Try, ancestors
+from pvcheck.proof.discharge import (
+    AGAIN,
+    THOROUGH,
+    TRIES,
+    Context,
+    Known,
+    OutOfTime,
+    Try,
+    ancestors,
+)
 from pvcheck.proof.invariants import Obligations
 from pvcheck.proof.parts import Part
 from pvcheck.proof.state import Setting
@@ -129,11 +138,12 @@ class Prover:
         setting = settings(model, part, fixed)
         self._theory = setting.theory
         self._unfolding = unfold(setting, model.order)
-        self._axioms = [f for axiom in self._theory.axioms for f in axiom.formulas]
+        self._axioms = Known([f for axiom in self._theory.axioms for f in axiom.formulas])
         self._assumed = {
             c.name: c.literal for c in self._unfolding.candidates if c.name not in lost
         }
         self._alive: dict[str, Any] = {}
+        self._alive_known = Known(())
         self._left: frozenset[str] = frozenset()
         """Candidates that need not be looked at again."""
         self._proved: set[tuple[int, int]] = set()
@@ -198,9 +208,24 @@ class Prover:
         return sorted(found)
 
     def _context(self, number: int) -> Context:
-        return self._knowing(list(self._alive.values()), number)
+        literals = list(self._alive.values())
+        if len(literals) != len(self._alive_known.formulas) or any(
+            one is not other
+            for one, other in zip(literals, self._alive_known.formulas, strict=True)
+        ):
+            self._alive_known = Known(literals)
+        return self._knowing(self._alive_known, number)
 
-    def _knowing(self, assumed: Sequence[Any], number: int) -> Context:
+    def _contexts(self) -> Iterator[tuple[int, Node, Context]]:
+        """Of all locations, in turn: to be used before the next one."""
+        last: tuple[int, Context] | None = None
+        for number, node in self._unfolding.nodes.items():
+            on = last is not None and node.before == (last[0],)
+            context = last[1].go_on(number) if last and on else self._context(number)
+            last = number, context
+            yield number, node, context
+
+    def _knowing(self, assumed: Known, number: int) -> Context:
         return Context(self._axioms, assumed, self._unfolding, number, until=self._until)
 
     def _reached(self) -> set[Span]:
@@ -226,8 +251,7 @@ class Prover:
         invariants, if all are assumed."""
         proved: dict[str, int] = {}
         failed: list[Failed] = []
-        for number, node in self._unfolding.nodes.items():
-            context = self._context(number)
+        for number, node, context in self._contexts():
             for which, claim in enumerate(_claims(node)):
                 known = (number, which) in self._proved
                 if known or context.proves(claim.given, claim.goal, tries):
@@ -278,14 +302,14 @@ class Prover:
                 failed.append(Failed(claim.property, claim.span, claim.what, operation))
 
         for claim, facts in obligations.initially():
-            show(self._knowing((), -1), claim, facts, None)
+            show(self._knowing(Known(()), -1), claim, facts, None)
         for number, node in self._unfolding.nodes.items():
             claims = obligations.after(node)
             if not claims:
                 continue
             # Evaluated first: what it meets gets its facts by that.
             known = [*self._alive.values(), *obligations.assumed(self._ways_to(number))]
-            context = self._knowing(known, number)
+            context = self._knowing(Known(known), number)
             for claim, facts in claims:
                 show(context, claim, facts, self._part.operation)
         return failed
@@ -316,7 +340,7 @@ class Prover:
     def obligations(self) -> Iterator[tuple[Context, list[Obligation]]]:
         """By location: all that has to follow there, so that the facts that are assumed come along and
         nothing goes wrong."""
-        for number, node in self._unfolding.nodes.items():
+        for _, node, context in self._contexts():
             found = [
                 Obligation(_FACT, c.candidate.name, c.given, c.goal)
                 for c in node.checks
@@ -324,7 +348,7 @@ class Prover:
             ]
             found += [Obligation(c.property, c.what, c.given, c.goal) for c in _claims(node)]
             if found:
-                yield self._context(number), found
+                yield context, found
 
     def rests_on(
         self, facts: Collection[str], invariants: Sequence[Invariant]
