@@ -362,11 +362,12 @@ class Prover:
                 together = all_of([o.goal for o in group])
                 if len(group) > 1 and context.quickly(group[0].given, together):
                     continue
-                if not all(context.proves(o.given, o.goal) for o in group):
+                # Thorough: a search would take much longer.
+                if not all(context.proves(o.given, o.goal, THOROUGH) for o in group):
                     return None
             proved.update(o.property for o in obligations)
         del proved[_FACT]
-        if invariants and self._invariants(invariants, TRIES, proved):
+        if invariants and self._invariants(invariants, THOROUGH, proved):
             return None
         reached, facts_ = frozenset(self._reached()), frozenset(self._alive)
         return PartResult(self._part, proved, (), frozenset(), reached, facts_, searched=False)
