@@ -36,8 +36,13 @@ def side_by_side(
     at_once: int,
     progress: Callable[[int], AbstractContextManager[Progress]],
     common: Sequence[object] = (),
+    *,
+    apart: bool = False,
 ) -> Iterator[T]:
     """What each of the tasks returns. ``at_once``: how many at a time; 1: here, one after the other.
+
+    ``apart``: each in a process of its own even then, if the system has them: so that none finds what
+    another leaves behind.
 
     ``common``: objects that results may refer to. The results' are these themselves, not copies.
 
@@ -50,7 +55,7 @@ def side_by_side(
         ChildProcessError: a process was killed.
         Exception: what a task raises.
     """
-    if at_once == 1:
+    if at_once == 1 and not (apart and processes(2, 2) > 1):
         for number, task in enumerate(tasks):
             with progress(number) as shown:
                 value = task(shown)

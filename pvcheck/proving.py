@@ -21,6 +21,7 @@ from pvcheck.proof.prove import (
     Budget,
     Failed,
     PartResult,
+    axioms_of,
     fixed_parameters,
     prove_part,
 )
@@ -103,7 +104,9 @@ def _side_by_side(
     def task(prove: Callable[[], PartResult]) -> Callable[[Progress], PartResult]:
         return lambda _: prove()
 
-    results = tuple(side_by_side([task(prove) for prove in tasks], at_once, shown))
+    # Apart: what z3 finds depends on the terms that it has seen before.
+    made = side_by_side([task(prove) for prove in tasks], at_once, shown, apart=True)
+    results = tuple(made)
     if len(results) < len(tasks):
         raise KeyboardInterrupt
     return results
@@ -146,7 +149,7 @@ def report(
         len(results),
         seconds,
         tuple(everything.get(name) or _only_checked(name) for name in properties),
-        tuple(axioms(model, properties)),
+        tuple(axioms(model, properties, results[0].axioms if results else None)),
         tuple(sorted(values.items())),
         tuple(sorted(unreached)),
     )
@@ -166,9 +169,11 @@ def _but(property_: Property, remark: str) -> Property:
     return Property(property_.name, property_.obligations, property_.open, remark)
 
 
-def axioms(model: Model, properties: Sequence[str]) -> list[tuple[str, str]]:
-    """What a proof of these properties rests on: names and reasons."""
-    found = [(axiom.name, axiom.reason) for axiom in Theory(model).axioms]
+def axioms(
+    model: Model, properties: Sequence[str], assumed: Sequence[tuple[str, str]] | None = None
+) -> list[tuple[str, str]]:
+    """What a proof of these properties rests on: names and reasons. ``assumed``: what is known of that."""
+    found = list(axioms_of(Theory(model)) if assumed is None else assumed)
     found.append(("sorts", "every sort has an element, and finitely many"))
     awaits = sorted(
         {

@@ -65,6 +65,13 @@ class PartResult:
     """The candidates that come along on all ways, by name."""
     searched: bool = True
     """Whether there was more to try than the facts that were known."""
+    axioms: tuple[tuple[str, str], ...] = ()
+    """What it rests on: names and reasons."""
+
+
+def axioms_of(theory: Theory) -> tuple[tuple[str, str], ...]:
+    """Names and reasons."""
+    return tuple((axiom.name, axiom.reason) for axiom in theory.axioms)
 
 
 def fixed_parameters(model: Model) -> dict[str, bool]:
@@ -283,6 +290,7 @@ class Prover:
             frozenset(self._lost),
             frozenset(self._reached()),
             frozenset(self._alive),
+            axioms=axioms_of(self._theory),
         )
 
     def _invariants(
@@ -370,7 +378,16 @@ class Prover:
         if invariants and self._invariants(invariants, THOROUGH, proved):
             return None
         reached, facts_ = frozenset(self._reached()), frozenset(self._alive)
-        return PartResult(self._part, proved, (), frozenset(), reached, facts_, searched=False)
+        return PartResult(
+            self._part,
+            proved,
+            (),
+            frozenset(),
+            reached,
+            facts_,
+            searched=False,
+            axioms=axioms_of(self._theory),
+        )
 
 
 def _claims(node: Node) -> list[Claim]:
@@ -426,7 +443,7 @@ def prove_part(
     family = next(f for f in model.threads if f.name == part.family)
     asked = (*ABOUT_LOCKS, *(i.name for i in invariants))
     failed = tuple(Failed(p, family.span, what, part.operation) for p in asked)
-    return PartResult(part, {}, failed, frozenset(), frozenset())
+    return PartResult(part, {}, failed, frozenset(), frozenset(), axioms=axioms_of(Theory(model)))
 
 
 def _proved(prover: Prover, invariants: Sequence[Invariant], known: Collection[str]) -> PartResult:
