@@ -34,7 +34,7 @@ from pvcheck.model.code import (
 from pvcheck.model.compiled import may_wait
 from pvcheck.model.encoding import Unsupported
 from pvcheck.model.expr import Expr, LockTest
-from pvcheck.model.model import ThreadFamily
+from pvcheck.model.model import Fault, ThreadFamily
 from pvcheck.model.walk import nodes
 
 
@@ -126,7 +126,15 @@ class Splitter:
             case Begin(held=slot):
                 with self._set(slot, self._there().held()):
                     yield from self._split(rest, replace(way, code=(*way.code, first)))
-            case Reached() | Check() | Finish():
+            case Check(condition=condition):
+                # It is judged before what comes behind it waits.
+                holds, terms = self._judged(condition)
+                yield from self._doubtful(terms, way)
+                fine = (*way.conditions, terms.fine())
+                fails = (*fine, self._syntax.negated(holds))
+                yield Split(way.parameters, fails, (), Fault.ASSERTION)
+                yield from self._split(rest, replace(way, conditions=(*fine, holds)))
+            case Reached() | Finish():
                 yield from self._split(rest, replace(way, code=(*way.code, first)))
             case Goto():
                 yield replace(way, code=(*way.code, first))
@@ -160,16 +168,23 @@ class Splitter:
     def _if(
         self, condition: Expr, then: Code, way: Split, otherwise: Code | None = None
     ) -> Iterator[Split]:
-        if self._locked and any(isinstance(n, LockTest) for n in nodes(condition)):
-            raise Unsupported("a step that asks about locks after it has taken one")
-        terms = self._there()
-        holds = terms.condition(condition)
+        holds, terms = self._judged(condition)
         yield from self._doubtful(terms, way)
         fine = (*way.conditions, terms.fine())
         yield from self._split(then, replace(way, conditions=(*fine, holds)))
         if otherwise is not None:
             fails = self._syntax.negated(holds)
             yield from self._split(otherwise, replace(way, conditions=(*fine, fails)))
+
+    def _judged(self, condition: Expr) -> tuple[str, Terms]:
+        """
+        Raises:
+            Unsupported: it is about what the step has changed.
+        """
+        if self._locked and any(isinstance(n, LockTest) for n in nodes(condition)):
+            raise Unsupported("a step that asks about locks after it has taken one")
+        terms = self._there()
+        return terms.condition(condition), terms
 
     def _pick(self, pick: Pick, rest: Code, way: Split) -> Iterator[Split]:
         terms = self._there()
