@@ -27,12 +27,12 @@ from pvcheck.model.code import (
     Reached,
     TryLock,
 )
-from pvcheck.model.expr import LockRef
+from pvcheck.model.expr import Expr, LockRef
 from pvcheck.model.model import DEADLOCK, LOCK_ORDER, Fault, LockKind, LockOrder
 from pvcheck.model.types import Int, SetOf, Type
 from pvcheck.proof.assigning import Assigning
 from pvcheck.proof.state import Setting, ThreadState, World
-from pvcheck.proof.stepping import End, Step, Then, Way
+from pvcheck.proof.stepping import End, Step, Then, Way, awaited_lock
 from pvcheck.proof.theory import inner
 from pvcheck.proof.values import (
     Function,
@@ -115,6 +115,7 @@ class _Run(Assigning):
             case Await(condition=condition, span=span):
                 holds = self._truth(way, condition, span)
                 self._step.awaits = holds
+                self._await_lock(condition, way, span)
                 way.given = (*way.given, holds)
                 then(way)
             case If():
@@ -199,6 +200,14 @@ class _Run(Assigning):
         self._settle(evaluator, way, span)
         return at
 
+    def _await_lock(self, condition: Expr, way: Way, span: Span) -> None:
+        """Whoever waits for a lock to be free waits for its holder, as at an ``acquire``."""
+        lock = awaited_lock(condition, self._theory.ghosts)
+        at = None if lock is None else self._lock_at(lock, way, span)
+        if lock is not None and at is not None:
+            self._step.awaits_lock = True
+            self._in_order(lock.lock, at, way, span, DEADLOCK)
+
     def _lock(self, instruction: Lock, way: Way, then: Then) -> None:
         world, lock, span = way.world, instruction.lock, instruction.span
         at = self._lock_at(lock, way, span)
@@ -207,7 +216,7 @@ class _Run(Assigning):
         name = lock.lock
         exclusive, shared = world.exclusive[name](*at), world.shared[name](*at)
         held = any_of([exclusive, shared])
-        ghost = self._theory.locks[name].kind is LockKind.GHOST
+        ghost = name in self._theory.ghosts
         match instruction.action:
             case LockAction.ACQUIRE:
                 self._claim(Fault.LOCK_MISUSE, way, negation(held), span, "not held already")
@@ -279,11 +288,16 @@ class _Run(Assigning):
         else:
             maps[name] = Function(lambda *i: all_of([negation(equal_terms(i, at)), old(*i)]))
 
-    def _in_order(self, name: str, at: Terms, way: Way, span: Span) -> None:
-        """Claim that the lock comes after all that the thread holds."""
+    def _in_order(
+        self, name: str, at: Terms, way: Way, span: Span, property_: str = LOCK_ORDER
+    ) -> None:
+        """Claim that the lock comes after all that the thread holds; for ``deadlock``, after all for which
+        others may wait."""
         world = way.world
         for other, declared in self._theory.locks.items():
             if (other, name) in self._order.before:
+                continue
+            if property_ == DEADLOCK and other in self._theory.ghosts:
                 continue
             x = self._theory.lock_index(other)
             held = world.held(other, x)
@@ -292,7 +306,7 @@ class _Run(Assigning):
                 first, second = (x, at) if name in self._order.ascending else (at, x)
                 goal = implies(held, self._tuple_less(first, second, declared.indices))
             goal = for_all(x, goal)
-            self._claim(LOCK_ORDER, way, goal, span, f"{name} comes after {other}")
+            self._claim(property_, way, goal, span, f"{name} comes after {other}")
 
     def _tuple_less(self, a: Terms, b: Terms, types: tuple[Type, ...]) -> Any:
         left, right = list(a), list(b)

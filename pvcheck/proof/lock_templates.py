@@ -65,6 +65,9 @@ def locks(entry: Entry, overs: Sequence[Over]) -> Iterator[Template]:
                 if isinstance(local.type, Optional) and slot in entry.changes.slots:
                     held = _either(_as_before(was), held)
                     yield Template(f"{name} same and {local.name}", _exactly(setting, name, held))
+                for part, held in _parts_that_cover(setting, slot, indices):
+                    held_by = f"{name} by {local.name}.{part}"
+                    yield Template(held_by, _exactly(setting, name, held))
             elif (
                 indices == (local.type,)
                 and slot in entry.changes.slots
@@ -134,6 +137,25 @@ def _single(setting: Setting, type_: Type) -> bool:
 def _covered(setting: Setting, slot: int, lock: Sequence[Type]) -> _Held:
     type_ = setting.family.locals[slot].type
     return lambda s, x: _covers(setting, s.locals[slot], type_, lock, x)
+
+
+def _parts_that_cover(
+    setting: Setting, slot: int, lock: Sequence[Type]
+) -> Iterator[tuple[str, _Held]]:
+    """The parts of a struct that can each name the lock, where there are several."""
+    type_ = setting.family.locals[slot].type
+    if not isinstance(type_, Struct):
+        return
+    able = [n for n, (_, field) in enumerate(type_.fields) if _names(setting, field, lock)]
+    for n in able if len(able) > 1 else ():
+        name, field = type_.fields[n]
+
+        def held(s: ThreadState, x: Terms, n: int = n, field: Type = field) -> Any:
+            whole = s.locals[slot]
+            assert isinstance(whole, Tuple)
+            return _covers(setting, whole.parts[n], field, lock, x)
+
+        yield name, held
 
 
 def _covers(setting: Setting, value: Value, type_: Type, lock: Sequence[Type], x: Terms) -> Any:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 from pvcheck.model.code import Code
-from pvcheck.model.expr import Changed, Expr, Read, TakeSnapshot
+from pvcheck.model.expr import Ask, Changed, Expr, LockRef, LockTest, Read, TakeSnapshot
 from pvcheck.model.model import Fault, LockOrder
 from pvcheck.model.types import Int, Optional, Type
 from pvcheck.model.walk import nodes
@@ -61,6 +61,8 @@ class Step:
     notes: Notes = field(default_factory=Notes)
     awaits: Any = None
     """The condition it begins with waiting for."""
+    awaits_lock: bool = False
+    """Whether that is a lock that others may hold, and so has a place in the order."""
     acquires: set[str] = field(default_factory=set)
     """Classes of which a lock is taken."""
 
@@ -83,6 +85,14 @@ class Way:
 
 
 Then = Callable[[Way], None]
+
+
+def awaited_lock(condition: Expr, ghosts: Collection[str]) -> LockRef | None:
+    """The lock for which ``await`` waits as ``acquire`` would. Nobody waits for a ghost."""
+    match condition:
+        case LockTest(ask=Ask.FREE, lock=lock) if lock.lock not in ghosts:
+            return lock
+    return None
 
 
 class Stepping:

@@ -70,6 +70,29 @@ def test_examples_of_the_language(example: Example, tmp_path: Path) -> None:
     assert not proved(model) & violated(instances(model))
 
 
+AWAITED = """
+system gate; sort Thread; lock a: mutex; lock byte: mutex; lock gate: mutex; lock right: ghost;
+order a < gate < byte < right;
+op small() {
+  acquire a;
+again:
+  acquire byte;
+  if !free(gate) { release byte; await free(gate); goto again; }
+  acquire right; release right; release byte; release a;
+}
+op large() { acquire gate; acquire right; await free(byte); release right; release gate; }
+thread cpu[Thread] { while true { choose { { small(); } or { large(); } } } }
+"""
+
+
+def test_who_awaits_a_lock_waits_for_it_as_if_it_took_it() -> None:
+    assert "deadlock" in proved(model_of_text(AWAITED))
+    backwards = AWAITED.replace("await free(byte)", "await free(a)")
+    assert "deadlock" not in proved(model_of_text(backwards))
+    # Who awaits something else may wait for ever.
+    assert "deadlock" not in proved(model_of_text(AWAITED.replace("free(byte)", "!!free(byte)")))
+
+
 def for_each(how: settings, spoil: int) -> None:
     """Random specifications, of which ``spoil`` says how often something is made wrong."""
     number = {"proved": 0, "violated": 0}
