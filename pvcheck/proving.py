@@ -25,7 +25,7 @@ from pvcheck.proof.prove import (
     fixed_parameters,
     prove_part,
 )
-from pvcheck.proof.stepping import awaited_lock
+from pvcheck.proof.stepping import awaited_lock, guard_of_elements
 from pvcheck.proof.theory import Theory
 from pvcheck.report.proof import Open, ProofReport, Property
 
@@ -66,6 +66,7 @@ def proved(
     lost: dict[str, frozenset[str]] = {family.name: frozenset() for family in model.threads}
     assumed = tuple(i for i in model.invariants if i.name in invariants)
     dropped: list[Failed] = []
+    guarded = frozenset(v.name for v in model.variables if not v.counter)
     while True:
         tasks = [
             partial(
@@ -75,6 +76,8 @@ def proved(
                 lost[part.family],
                 fixed,
                 invariants=assumed,
+                # Shown with invariants only.
+                guarded=guarded if assumed else (),
                 known=known.get(part.title, ()),
                 budget=budget,
             )
@@ -84,6 +87,10 @@ def proved(
         more = {family: _lost_by_all(results, family) for family in lost}
         if any(more.values()):
             lost = {family: names | more[family] for family, names in lost.items()}
+            continue
+        broken = {f.property for r in results for f in r.failed}
+        if unguarded := {name for name in guarded if guard_of_elements(name) in broken}:
+            guarded -= unguarded
             continue
         names = {i.name for i in assumed}
         wrong = [f for r in results for f in r.failed if f.property in names]

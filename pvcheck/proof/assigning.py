@@ -19,7 +19,8 @@ from pvcheck.model.expr import Const, Expr, Local, Param, Read, Self
 from pvcheck.model.model import DEADLOCK, Fault
 from pvcheck.model.types import LockSet, Optional, SetOf, Struct, Type
 from pvcheck.model.walk import nodes
-from pvcheck.proof.stepping import ALL_FAULTS, Stepping, Way
+from pvcheck.proof.state import kept_elements
+from pvcheck.proof.stepping import ALL_FAULTS, Stepping, Way, guard_of_elements
 from pvcheck.proof.theory import inner
 from pvcheck.proof.values import (
     Function,
@@ -115,6 +116,7 @@ class Assigning(Stepping):
         except OutsideFragment as outside:
             self._outside(way, place.indices, span, outside.what)
             self._claim(Fault.RACE, way, FALSE, span, outside.what)
+            self._claim_elements(variable.name, None, way, span)
             new = self._setting.anything(variable.name, "outside")
             world.replace(variable.name, lambda _: new)
             return
@@ -123,7 +125,19 @@ class Assigning(Stepping):
         old = world.heap[variable.name]
         if place.path:
             value = self._put(way, old(*at), variable.type, assign, value)
+        self._claim_elements(variable.name, (old(*at), value), way, span)
         world.write(variable.name, at, value)
+
+    def _claim_elements(
+        self, variable: str, change: tuple[Value, Value] | None, way: Way, span: Span
+    ) -> None:
+        """That what comes and goes is guarded by a lock of its own, as is assumed; ``change``: from what to
+        what."""
+        if variable in self._setting.element_guards:
+            known = change is not None and not any(isinstance(v, Opaque) for v in change)
+            goal = kept_elements(way.world, variable, *change) if change and known else FALSE
+            what = f"who changes {variable} holds the lock of what comes or goes"
+            self._claim(guard_of_elements(variable), way, goal, span, what)
 
     def _for_each(self, loop: ForEach, way: Way) -> None:
         """A loop inside a step: its assignments at once, if none depends on another."""
@@ -195,6 +209,7 @@ class Assigning(Stepping):
             leaves = terms(value)
         except OutsideFragment as outside:
             self._outside(turn, assign, assign.span, outside.what)
+            self._claim_elements(variable.name, None, turn, assign.span)
             new = self._setting.anything(variable.name, f"after.{variable.name}")
             way.world.replace(variable.name, lambda _: new)
             return
@@ -237,7 +252,9 @@ class Assigning(Stepping):
         # One turn from any state, for who may touch what.
         before = len(self._step.claims)
         self.run(loop.body, turn, lambda _: None)
-        kept = [c for c in self._step.claims[before:] if c.property in (Fault.RACE, DEADLOCK)]
+        guards = map(guard_of_elements, self._setting.element_guards)
+        about = {str(Fault.RACE), DEADLOCK, *guards}
+        kept = [c for c in self._step.claims[before:] if c.property in about]
         del self._step.claims[before:]
         self._step.claims.extend(kept)
 

@@ -33,8 +33,8 @@ from pvcheck.proof.discharge import (
 )
 from pvcheck.proof.invariants import Obligations
 from pvcheck.proof.parts import Part
-from pvcheck.proof.state import Setting
-from pvcheck.proof.stepping import Claim
+from pvcheck.proof.state import Setting, element_guards
+from pvcheck.proof.stepping import Claim, guard_of_elements
 from pvcheck.proof.theory import Theory
 from pvcheck.proof.unfold import Node, unfold
 from pvcheck.proof.values import Atom, OutsideFragment, Value, all_of
@@ -85,8 +85,10 @@ def fixed_parameters(model: Model) -> dict[str, bool]:
     }
 
 
-def settings(model: Model, part: Part, fixed: Mapping[str, bool]) -> Setting:
-    """``fixed``: values of Boolean parameters."""
+def settings(
+    model: Model, part: Part, fixed: Mapping[str, bool], guarded: Collection[str] = ()
+) -> Setting:
+    """``fixed``: values of Boolean parameters. ``guarded``: variables with element guards."""
     theory = Theory(model)
     family = next(f for f in model.threads if f.name == part.family)
     itself = () if family.sort is None else theory.constants("self", family.sort)
@@ -100,7 +102,8 @@ def settings(model: Model, part: Part, fixed: Mapping[str, bool]) -> Setting:
             parameters[name] = Atom(z3.BoolVal(chosen[name]))
         else:
             parameters[name] = Atom(z3.Bool(f"param.{name}"))
-    return Setting(theory, family, itself, parameters, part.left_out, part.cut)
+    guards = {name: g for name, g in element_guards(theory).items() if name in guarded}
+    return Setting(theory, family, itself, parameters, part.left_out, part.cut, guards)
 
 
 _FACT = "fact"
@@ -137,12 +140,14 @@ class Prover:
         lost: frozenset[str],
         fixed: Mapping[str, bool],
         *,
+        guarded: Collection[str] = (),
         until: float = math.inf,
     ) -> None:
         self._model = model
         self._until = until
         self._part = part
-        setting = settings(model, part, fixed)
+        setting = settings(model, part, fixed, guarded)
+        self._setting = setting
         self._theory = setting.theory
         self._unfolding = unfold(setting, model.order)
         self._axioms = Known([f for axiom in self._theory.axioms for f in axiom.formulas])
@@ -317,6 +322,11 @@ class Prover:
             context = self._knowing(Known(()), -1)
             shown = context.proves((*facts, *claim.given), claim.goal, tries)
             note(claim, None, shown=shown)
+        guards = {guard_of_elements(name) for name in self._setting.element_guards}
+        for _, node, context in self._contexts():
+            for claim in node.claims:
+                if claim.property in guards and not context.proves(claim.given, claim.goal, tries):
+                    note(claim, self._part.operation, shown=False)
         for number, node in self._unfolding.nodes.items():
             # Evaluated first: what it meets gets its facts by that.
             claims = obligations.after(node)
@@ -425,12 +435,14 @@ def prove_part(
     fixed: Mapping[str, bool],
     *,
     invariants: Sequence[Invariant] = (),
+    guarded: Collection[str] = (),
     known: Collection[str] = (),
     budget: Budget = Budget(),
 ) -> PartResult:
     """What can be proved of one part.
 
     Args:
+        guarded: shared variables whose elements have locks of their own; for invariants.
         invariants: assumed together, each to be shown.
         known: facts that were enough for another version of the specification, by name: tried first.
         lost: what no part of the family brings along between two operations, so that none may assume it.
@@ -438,7 +450,7 @@ def prove_part(
     """
     try:
         with _limited(budget.memory):
-            prover = Prover(model, part, lost, fixed, until=budget.until)
+            prover = Prover(model, part, lost, fixed, guarded=guarded, until=budget.until)
             return _proved(prover, invariants, known)
     except OutsideFragment as outside:
         what = f"{outside.what} is outside the fragment"

@@ -9,14 +9,14 @@ obligations (see pvcheck/docs/proofs.md).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import z3
 
 from pvcheck.model.model import GuardLock, LockKind, ThreadFamily, Variable
-from pvcheck.model.types import ListOf, LockSet, Optional, SetOf, Type
+from pvcheck.model.types import ListOf, LockSet, Optional, SetOf, Struct, Type
 from pvcheck.proof.evaluation import Notes
 from pvcheck.proof.expressions import Evaluator
 from pvcheck.proof.theory import Theory, inner
@@ -52,6 +52,16 @@ class ThreadState:
     shared: Mapping[str, Function]
 
 
+@dataclass(frozen=True, slots=True)
+class ElementGuard:
+    """A lock that whoever puts an element into a list or a set, or takes it out, holds besides those of its
+    ``guarded by``. It is named by a field of the element."""
+
+    lock: str
+    leaves: slice
+    """Of the element: the index of the lock."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """What is the same in all states: the types, the thread, the parameters."""
@@ -65,14 +75,19 @@ class Setting:
     """Operations that are chosen in other parts."""
     cut: int | None = None
     """The location between two operations, at which no more is assumed than in other parts."""
+    element_guards: Mapping[str, ElementGuard] = field(default_factory=dict)
+    """By shared variable, where they are assumed; each step has to show that it keeps to them."""
 
     @cached_property
     def protecting(self) -> dict[str, frozenset[str]]:
         """By shared variable: the lock classes of which a lock keeps others from changing it."""
-        return {
+        found = {
             v.name: frozenset(g.lock.lock for g in v.guard.locks) if v.guard else frozenset()
             for v in self.theory.data
         }
+        for name, guard in self.element_guards.items():
+            found[name] |= {guard.lock}
+        return found
 
     def anything(self, variable: str, name: str) -> Function:
         """An unknown shared variable: from indices to values."""
@@ -212,9 +227,24 @@ class World:
             if name not in self._rest:
                 self._rest[name] = self.setting.anything(name, f"world.{name}")
                 self._well_formed(variable)
+                self._keep_elements(variable)
             return choose_value(is_mine, mine(*index), self._rest[name](*index))
 
         return Function(value)
+
+    def _keep_elements(self, variable: Variable) -> None:
+        """Those whose own lock the thread holds are in it as before."""
+        guard = self.setting.element_guards.get(variable.name)
+        if guard is None:
+            return
+        index = self.theory.variable_index(variable.name)
+        e = self.theory.constants("e", inner(variable.type))
+        lock = e[guard.leaves]
+        before = self._before
+        held = any_of([before.exclusive[guard.lock](*lock), before.shared[guard.lock](*lock)])
+        now, then = self._rest[variable.name](*index), before.heap[variable.name](*index)
+        same = all_of([a == b for a, b in zip(_counts(now, e), _counts(then, e), strict=True)])
+        self.facts.append(for_all((*index, *e), implies(held, same), *_counts(now, e)[:1]))
 
     def _well_formed(self, variable: Variable) -> None:
         index = self.theory.variable_index(variable.name)
@@ -311,6 +341,45 @@ class World:
         return Maybe(
             any_of([mine, others]), choose_value(mine, self.self_element(inner(type_)), owner)
         )
+
+
+def _counts(value: Value, element: Terms) -> list[Any]:
+    """How often the element is in it, as far as that is known."""
+    if isinstance(value, Set):
+        return [value.has(*element)]
+    assert isinstance(value, List)
+    return [value.once(*element), value.twice(*element)]
+
+
+def element_guards(theory: Theory) -> dict[str, ElementGuard]:
+    """Those that there may be, by shared variable: the first field of its elements that names a lock of a
+    class of its own."""
+    found: dict[str, ElementGuard] = {}
+    for variable in theory.data:
+        if not isinstance(variable.type, ListOf | SetOf) or variable.guard is None:
+            continue
+        of = inner(variable.type)
+        own = {g.lock.lock for g in variable.guard.locks}
+        if isinstance(of, Struct) and not theory.is_opaque(variable.type):
+            start = 0
+            for _, field in of.fields:
+                width = len(theory.leaves(field))
+                for lock in theory.locks.values():
+                    if lock.indices == (field,) and lock.name not in own | theory.ghosts:
+                        leaves = slice(start, start + width)
+                        found.setdefault(variable.name, ElementGuard(lock.name, leaves))
+                start += width
+    return found
+
+
+def kept_elements(world: World, variable: str, old: Value, new: Value) -> Any:
+    """That the thread holds the own locks of all elements that one value has and the other has not."""
+    guard = world.setting.element_guards[variable]
+    e = world.theory.constants("e", inner(world.theory.variables[variable].type))
+    pairs = zip(_counts(old, e), _counts(new, e), strict=True)
+    same = all_of([a == b for a, b in pairs])
+    held = world.exclusive[guard.lock](*e[guard.leaves])
+    return z3.ForAll(list(e), any_of([same, held]))
 
 
 def same_value(theory: Theory, a: Value, b: Value, type_: Type) -> Any:

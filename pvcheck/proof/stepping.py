@@ -84,6 +84,11 @@ class Way:
         return Way(self.world.copy(), self.given, self.over)
 
 
+def guard_of_elements(variable: str) -> str:
+    """What has to be shown where elements come and go, as a property; see ``ElementGuard``."""
+    return f"element-guard of {variable}"
+
+
 Then = Callable[[Way], None]
 
 

@@ -36,6 +36,9 @@ def test_proved(path: Path) -> None:
         ("proved_pair", "when free(m[p]): ", ""),
         ("proved_lists", "pv_list[p] = pv_list[p] | {v};", ""),
         ("proved_lists", "pte[v] = none;", ""),
+        ("proved_elements", "pte[m] = p;", ""),
+        ("proved_elements", "{Entry(m, false)};", "{Entry(m, true)};"),
+        ("proved_elements", "pv_list[p] = pv_list[p] - {Entry(m, false)};", ""),
     ],
 )
 def test_not_proved_when_broken(spec: str, right: str, wrong: str) -> None:
