@@ -35,7 +35,11 @@ def findings(model: Model, coverages: Iterable[Coverage]) -> tuple[Finding, ...]
     met = _union(list(coverages))
     silent = [o for o in model.operations if o.name not in met.started]
     found = [
-        *(Finding(f"operation {o.name} never starts", o.span) for o in silent),
+        *(
+            Finding(f"operation {o.name} never starts", o.span)
+            for o in silent
+            if not _wholly_declared(model, o.span)
+        ),
         *(
             Finding(f"operation {o.name} never finishes", o.span)
             for o in model.operations
@@ -104,6 +108,13 @@ def _declared(never: Never, finding: Finding) -> bool:
             return finding.missing == "executed" and _inside(finding.span, never.span)
         case outcome:
             return finding.missing == _NAMES[outcome] and finding.span == never.span
+
+
+def _wholly_declared(model: Model, span: Span) -> bool:
+    """Whether the specification says of all statements there that they are never executed."""
+    nevers = [never.span for never in model.nevers if never.outcome is None]
+    inside = [s.span for s in model.statements if _inside(s.span, span)]
+    return bool(inside) and all(any(_inside(s, n) for n in nevers) for s in inside)
 
 
 def _happened(model: Model, met: Coverage) -> list[Finding]:

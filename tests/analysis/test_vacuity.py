@@ -111,6 +111,16 @@ def test_what_is_declared_never_to_happen_and_does_is_one() -> None:
     )
 
 
+def test_an_operation_that_is_declared_never_to_do_anything() -> None:
+    text = NEVER.replace("thread", "op sleeps() { all: { acquire a; release a; } }\nthread")
+    silent = "test.pv:14: operation sleeps never starts"
+
+    what, declared = instance(text), instance(text + 'never sleeps.all because "asleep";')
+
+    assert silent in vacuous(what.model, [check(what).coverage])
+    assert silent not in vacuous(declared.model, [check(declared).coverage])
+
+
 def test_a_statement_that_is_declared_never_to_be_executed() -> None:
     text = NEVER.replace("x == 3 { x", "x == 3 { last: x")
 
