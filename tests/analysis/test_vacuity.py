@@ -113,7 +113,7 @@ def test_what_is_declared_never_to_happen_and_does_is_one() -> None:
 
 def test_an_operation_that_is_declared_never_to_do_anything() -> None:
     text = NEVER.replace("thread", "op sleeps() { all: { acquire a; release a; } }\nthread")
-    silent = "test.pv:14: operation sleeps never starts"
+    silent = "test.pv:15: operation sleeps never starts"
 
     what, declared = instance(text), instance(text + 'never sleeps.all because "asleep";')
 
