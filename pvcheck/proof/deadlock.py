@@ -20,7 +20,7 @@ def claims(node: Node) -> Iterator[Claim]:
     step, location = node.step, node.location
     if step is None:
         return
-    if step.awaits is not None and not step.awaits_lock:
+    if step.awaits_condition:
         # Nobody has to wait for who may wait for ever.
         for lock, goal in step.world.none_held():
             if not is_true(goal):

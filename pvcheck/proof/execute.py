@@ -114,7 +114,6 @@ class _Run(Assigning):
                     then(way)
             case Await(condition=condition, span=span):
                 holds = self._truth(way, condition, span)
-                self._step.awaits = holds
                 self._await_lock(condition, way, span)
                 way.given = (*way.given, holds)
                 then(way)
@@ -204,8 +203,9 @@ class _Run(Assigning):
         """Whoever waits for a lock to be free waits for its holder, as at an ``acquire``."""
         lock = awaited_lock(condition, self._theory.ghosts)
         at = None if lock is None else self._lock_at(lock, way, span)
-        if lock is not None and at is not None:
-            self._step.awaits_lock = True
+        if lock is None or at is None:
+            self._step.awaits_condition = True
+        else:
             self._in_order(lock.lock, at, way, span, DEADLOCK)
 
     def _lock(self, instruction: Lock, way: Way, then: Then) -> None:

@@ -59,10 +59,8 @@ class Step:
     ends: list[End] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     notes: Notes = field(default_factory=Notes)
-    awaits: Any = None
-    """The condition it begins with waiting for."""
-    awaits_lock: bool = False
-    """Whether that is a lock that others may hold, and so has a place in the order."""
+    awaits_condition: bool = False
+    """Whether it may begin with waiting for anything but a lock, which has a place in the order."""
     acquires: set[str] = field(default_factory=set)
     """Classes of which a lock is taken."""
 

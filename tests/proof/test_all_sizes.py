@@ -89,6 +89,12 @@ def test_who_awaits_a_lock_waits_for_it_as_if_it_took_it() -> None:
     assert "deadlock" in proved(model_of_text(AWAITED))
     backwards = AWAITED.replace("await free(byte)", "await free(a)")
     assert "deadlock" not in proved(model_of_text(backwards))
+    either = AWAITED.replace(
+        "await free(byte);", "if yes { await free(byte); } else { await never; }"
+    )
+    either = either.replace("op large() {", "var never: bool atomic; op large(yes: bool) {")
+    either = either.replace("{ large(); }", "{ any yes: bool; large(yes); }")
+    assert "deadlock" not in proved(model_of_text(either))
     # Who awaits something else may wait for ever.
     assert "deadlock" not in proved(model_of_text(AWAITED.replace("free(byte)", "!!free(byte)")))
 
