@@ -95,7 +95,7 @@ def test_where_they_are_not_enough_that_is_told(
     known: dict[str, list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     title = max(known, key=lambda title: len(known[title]))
-    del known[title][::2]
+    del known[title][1:]
     FILE.write_text(json.dumps(known))
 
     assert main(["prove", str(SPEC), "--quiet"]) == 0
