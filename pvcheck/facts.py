@@ -47,19 +47,16 @@ def read(specification: Path) -> Facts:
     return {title: frozenset(names) for title, names in document.items()}
 
 
-def write(specification: Path, results: Sequence[PartResult]) -> Path:
-    """Keep what a proof has found. Of an older file, what is about a part that came to no end stays.
+def write(specification: Path, results: Sequence[PartResult], known: Facts) -> Path:
+    """Keep what a proof has found, and what was ``known`` of parts that came to no end; an older file is
+    replaced.
 
     Raises:
-        OSError: it cannot be read, or written.
+        OSError: it cannot be written.
     """
     file = file_of(specification)
-    try:
-        older = read(specification)
-    except UsageError:
-        older = {}
     document = {
-        r.part.title: sorted(r.facts or older.get(r.part.title, frozenset())) for r in results
+        r.part.title: sorted(r.facts or known.get(r.part.title, frozenset())) for r in results
     }
     write_text(file, json.dumps(document, indent=0) + "\n")
     return file

@@ -26,9 +26,11 @@ T = TypeVar("T")
 
 def processes(tasks: int, workers: int) -> int:
     """How many processes so many workers make for so many tasks; 1: none but this one."""
-    if "fork" not in multiprocessing.get_all_start_methods():
-        return 1
-    return max(1, min(tasks, workers))
+    return max(1, min(tasks, workers)) if _can_fork() else 1
+
+
+def _can_fork() -> bool:
+    return "fork" in multiprocessing.get_all_start_methods()
 
 
 def side_by_side(
@@ -55,7 +57,7 @@ def side_by_side(
         ChildProcessError: a process was killed.
         Exception: what a task raises.
     """
-    if at_once == 1 and not (apart and processes(2, 2) > 1):
+    if at_once == 1 and not (apart and _can_fork()):
         for number, task in enumerate(tasks):
             with progress(number) as shown:
                 value = task(shown)

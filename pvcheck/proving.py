@@ -13,7 +13,7 @@ from types import MappingProxyType
 from pvcheck.engines.base import Progress, Silent
 from pvcheck.engines.meter import free_memory
 from pvcheck.model.code import Await
-from pvcheck.model.model import ABOUT_LOCKS, DEADLOCK, LOCK_ORDER, LockKind, Model
+from pvcheck.model.model import ABOUT_LOCKS, DEADLOCK, LOCK_ORDER, Model
 from pvcheck.model.walk import nodes
 from pvcheck.parallel import processes, side_by_side
 from pvcheck.proof.parts import parts
@@ -183,14 +183,13 @@ def axioms(
     """What a proof of these properties rests on: names and reasons. ``assumed``: what is known of that."""
     found = list(axioms_of(Theory(model)) if assumed is None else assumed)
     found.append(("sorts", "every sort has an element, and finitely many"))
-    ghosts = {c.name for c in model.locks if c.kind is LockKind.GHOST}
     awaits = sorted(
         {
             model.where(n.span)
             for family in model.threads
             for location in family.locations
             for n in nodes(location.code)
-            if isinstance(n, Await) and awaited_lock(n.condition, ghosts) is None
+            if isinstance(n, Await) and awaited_lock(n.condition, model.ghosts) is None
         }
     )
     if awaits and DEADLOCK in properties:

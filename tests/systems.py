@@ -37,6 +37,12 @@ class Watcher:
         )
 
 
+def without_copy(of: Model) -> set[str]:
+    """``pmap_copy``, where address spaces have no order and it is no_copy.pv."""
+    ordered = any(s.type.name == "Pmap" and s.type.ordered for s in of.sorts)
+    return set() if ordered else {"pmap_copy"}
+
+
 def model(text: str) -> Model:
     source = Source("test.pv", text)
     return lower(parse(source), (source,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from systems import Watcher
+from systems import Watcher, without_copy
 
 from pvcheck import pipeline
 from pvcheck.cli.main import main
@@ -69,9 +69,8 @@ def test_it_holds_with_a_lock_per_run(scheme: str) -> None:
 def test_the_default_instances_start_every_operation(scheme: str) -> None:
     model = load(path(scheme))
     named = {o for i in model.instances if i.default for o in i.only or ()}
-    never = {"pmap_copy"} if scheme == "obm_tlb" else set()  # no_copy.pv
 
-    assert named == {o.name for o in model.operations} - never
+    assert named == {o.name for o in model.operations} - without_copy(model)
 
 
 @pytest.mark.parametrize(("broken", "name"), SHOWN_BY.items())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from systems import Watcher
+from systems import Watcher, without_copy
 
 from pvcheck import pipeline
 from pvcheck.cli.main import main
@@ -139,10 +139,7 @@ def test_the_default_instances_start_every_operation(scheme: str) -> None:
     model = load(path(scheme))
     named = {o for i in model.instances if i.default for o in i.only or ()}
 
-    in_order = any(s.type.name == "Pmap" and s.type.ordered for s in model.sorts)
-    elsewhere = set() if in_order else {"pmap_copy"}
-
-    assert named == {o.name for o in model.operations} - elsewhere
+    assert named == {o.name for o in model.operations} - without_copy(model)
 
 
 @pytest.mark.slow

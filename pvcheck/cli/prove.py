@@ -107,6 +107,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
     documents = []
     statuses = []
     for spec, model in models:
+        known = _known(spec, infer=args.infer)
         report = proof(
             model,
             properties=args.properties or ABOUT_LOCKS,
@@ -116,8 +117,8 @@ def run(args: argparse.Namespace, console: Console) -> ExitStatus:
             workers=args.workers,
             memory=args.memory_limit,
             seconds=args.time_limit,
-            known=_known(spec, infer=args.infer),
-            then=partial(_keep, args, console, spec, model),
+            known=known,
+            then=partial(_keep, args, console, spec, model, known=known),
         )
         if args.format == "text":
             console.out.write(proof_text(report, quiet=console.quiet))
@@ -147,9 +148,11 @@ def _keep(
     spec: Path,
     model: Model,
     results: Sequence[PartResult],
+    *,
+    known: facts.Facts,
 ) -> None:
     if args.infer:
-        file = facts.write(spec, results)
+        file = facts.write(spec, results, known)
         console.err.write(f"{file}: {sum(len(r.facts) for r in results)} facts written\n")
     elif not args.mutant and facts.file_of(spec).exists():
         for result in results:

@@ -299,6 +299,11 @@ class Model:
         return (*BUILT_IN, *(i.name for i in self.invariants))
 
     @cached_property
+    def ghosts(self) -> frozenset[str]:
+        """The classes of locks for which nobody waits: whoever takes one that is not free is at fault."""
+        return frozenset(c.name for c in self.locks if c.kind is LockKind.GHOST)
+
+    @cached_property
     def source(self) -> dict[str, Source]:
         return {s.name: s for s in self.sources}
 

@@ -17,7 +17,7 @@ from pvcheck.model.expr import (
     Read,
     TakeSnapshot,
 )
-from pvcheck.model.model import LockKind, Model, ThreadFamily
+from pvcheck.model.model import Model, ThreadFamily
 from pvcheck.model.types import ArrayOf, ListOf, Optional, SetOf, Sort, Struct, Type
 from pvcheck.model.walk import nodes
 
@@ -46,10 +46,13 @@ def protected(model: Model) -> dict[str, frozenset[str]]:
                     guarded[lock].add(variable.name)
             case _:
                 pass
-    ghosts = {c.name for c in model.locks if c.kind is LockKind.GHOST}
-    under_ghosts = {name for ghost in ghosts for name in guarded[ghost]}
+    under_ghosts = {name for ghost in model.ghosts for name in guarded[ghost]}
     found = {lock: under_ghosts if lock in idle else names for lock, names in guarded.items()}
-    return {lock: frozenset(names) for lock, names in found.items() if names and lock not in ghosts}
+    return {
+        lock: frozenset(names)
+        for lock, names in found.items()
+        if names and lock not in model.ghosts
+    }
 
 
 def working_slots(family: ThreadFamily, variables: Collection[str]) -> frozenset[int]:

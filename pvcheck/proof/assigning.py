@@ -134,8 +134,9 @@ class Assigning(Stepping):
         """That what comes and goes is guarded by a lock of its own, as is assumed; ``change``: from what to
         what."""
         if variable in self._setting.element_guards:
-            known = change is not None and not any(isinstance(v, Opaque) for v in change)
-            goal = kept_elements(way.world, variable, *change) if change and known else FALSE
+            goal = FALSE
+            if change is not None and not any(isinstance(value, Opaque) for value in change):
+                goal = kept_elements(way.world, variable, *change)
             what = f"who changes {variable} holds the lock of what comes or goes"
             self._claim(guard_of_elements(variable), way, goal, span, what)
 

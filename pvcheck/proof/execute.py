@@ -201,7 +201,7 @@ class _Run(Assigning):
 
     def _await_lock(self, condition: Expr, way: Way, span: Span) -> None:
         """Whoever waits for a lock to be free waits for its holder, as at an ``acquire``."""
-        lock = awaited_lock(condition, self._theory.ghosts)
+        lock = awaited_lock(condition, self._theory.model.ghosts)
         at = None if lock is None else self._lock_at(lock, way, span)
         if lock is None or at is None:
             self._step.awaits_condition = True
@@ -216,7 +216,7 @@ class _Run(Assigning):
         name = lock.lock
         exclusive, shared = world.exclusive[name](*at), world.shared[name](*at)
         held = any_of([exclusive, shared])
-        ghost = name in self._theory.ghosts
+        ghost = name in self._theory.model.ghosts
         match instruction.action:
             case LockAction.ACQUIRE:
                 self._claim(Fault.LOCK_MISUSE, way, negation(held), span, "not held already")
@@ -297,7 +297,7 @@ class _Run(Assigning):
         for other, declared in self._theory.locks.items():
             if (other, name) in self._order.before:
                 continue
-            if property_ == DEADLOCK and other in self._theory.ghosts:
+            if property_ == DEADLOCK and other in self._theory.model.ghosts:
                 continue
             x = self._theory.lock_index(other)
             held = world.held(other, x)

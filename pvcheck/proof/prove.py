@@ -148,14 +148,14 @@ class Prover:
         self._part = part
         setting = settings(model, part, fixed, guarded)
         self._setting = setting
-        self._theory = setting.theory
         self._unfolding = unfold(setting, model.order)
-        self._axioms = Known([f for axiom in self._theory.axioms for f in axiom.formulas])
+        self._axioms = Known([f for axiom in self._setting.theory.axioms for f in axiom.formulas])
         self._assumed = {
             c.name: c.literal for c in self._unfolding.candidates if c.name not in lost
         }
         self._alive: dict[str, Any] = {}
-        self._alive_known = Known(())
+        self._together: tuple[tuple[str, ...], Known] = (), Known(())
+        """The names of candidates that were alive, and they."""
         self._left: frozenset[str] = frozenset()
         """Candidates that need not be looked at again."""
         self._proved: set[tuple[int, int]] = set()
@@ -220,21 +220,19 @@ class Prover:
         return sorted(found)
 
     def _context(self, number: int) -> Context:
-        literals = list(self._alive.values())
-        if len(literals) != len(self._alive_known.formulas) or any(
-            one is not other
-            for one, other in zip(literals, self._alive_known.formulas, strict=True)
-        ):
-            self._alive_known = Known(literals)
-        return self._knowing(self._alive_known, number)
+        names = tuple(self._alive)
+        if names != self._together[0]:
+            self._together = names, Known(tuple(self._alive.values()))
+        return self._knowing(self._together[1], number)
 
     def _contexts(self) -> Iterator[tuple[int, Node, Context]]:
         """Of all locations, in turn: to be used before the next one."""
-        last: tuple[int, Context] | None = None
+        last: int | None = None
+        context: Context | None = None
         for number, node in self._unfolding.nodes.items():
-            on = last is not None and node.before == (last[0],)
-            context = last[1].go_on(number) if last and on else self._context(number)
-            last = number, context
+            before = context if node.before == (last,) else None
+            context = before.go_on(number) if before else self._context(number)
+            last = number
             yield number, node, context
 
     def _knowing(self, assumed: Known, number: int) -> Context:
@@ -295,7 +293,7 @@ class Prover:
             frozenset(self._lost),
             frozenset(self._reached()),
             frozenset(self._alive),
-            axioms=axioms_of(self._theory),
+            axioms=axioms_of(self._setting.theory),
         )
 
     def _invariants(
@@ -351,7 +349,7 @@ class Prover:
     @property
     def enums(self) -> Mapping[str, str]:
         """By the name of a sort in z3: of what enumeration it is."""
-        return self._theory.enum_sorts
+        return self._setting.theory.enum_sorts
 
     def assume(self, facts: Collection[str]) -> None:
         """These candidates, and no others.
@@ -404,7 +402,7 @@ class Prover:
             reached,
             facts_,
             searched=False,
-            axioms=axioms_of(self._theory),
+            axioms=axioms_of(self._setting.theory),
         )
 
 

@@ -34,6 +34,7 @@ from pvcheck.proof.values import (
     choose_value,
     equal_terms,
     implies,
+    members,
     negation,
     terms,
 )
@@ -243,8 +244,8 @@ class World:
         before = self._before
         held = any_of([before.exclusive[guard.lock](*lock), before.shared[guard.lock](*lock)])
         now, then = self._rest[variable.name](*index), before.heap[variable.name](*index)
-        same = all_of([a == b for a, b in zip(_counts(now, e), _counts(then, e), strict=True)])
-        self.facts.append(for_all((*index, *e), implies(held, same), *_counts(now, e)[:1]))
+        same = _as_often(now, then, e)
+        self.facts.append(for_all((*index, *e), implies(held, same), members(now)(*e)))
 
     def _well_formed(self, variable: Variable) -> None:
         index = self.theory.variable_index(variable.name)
@@ -343,12 +344,15 @@ class World:
         )
 
 
-def _counts(value: Value, element: Terms) -> list[Any]:
-    """How often the element is in it, as far as that is known."""
-    if isinstance(value, Set):
-        return [value.has(*element)]
-    assert isinstance(value, List)
-    return [value.once(*element), value.twice(*element)]
+def _as_often(a: Value, b: Value, element: Terms) -> Any:
+    """That the element is in one as often as in the other, as far as that is known."""
+    match a, b:
+        case Set(x), Set(y):
+            return x(*element) == y(*element)
+        case List(), List():
+            once = a.once(*element) == b.once(*element)
+            return all_of([once, a.twice(*element) == b.twice(*element)])
+    raise AssertionError("both are sets, or lists")
 
 
 def element_guards(theory: Theory) -> dict[str, ElementGuard]:
@@ -365,7 +369,7 @@ def element_guards(theory: Theory) -> dict[str, ElementGuard]:
             for _, field in of.fields:
                 width = len(theory.leaves(field))
                 for lock in theory.locks.values():
-                    if lock.indices == (field,) and lock.name not in own | theory.ghosts:
+                    if lock.indices == (field,) and lock.name not in own | theory.model.ghosts:
                         leaves = slice(start, start + width)
                         found.setdefault(variable.name, ElementGuard(lock.name, leaves))
                 start += width
@@ -376,10 +380,8 @@ def kept_elements(world: World, variable: str, old: Value, new: Value) -> Any:
     """That the thread holds the own locks of all elements that one value has and the other has not."""
     guard = world.setting.element_guards[variable]
     e = world.theory.constants("e", inner(world.theory.variables[variable].type))
-    pairs = zip(_counts(old, e), _counts(new, e), strict=True)
-    same = all_of([a == b for a, b in pairs])
     held = world.exclusive[guard.lock](*e[guard.leaves])
-    return z3.ForAll(list(e), any_of([same, held]))
+    return z3.ForAll(list(e), any_of([_as_often(old, new, e), held]))
 
 
 def same_value(theory: Theory, a: Value, b: Value, type_: Type) -> Any:

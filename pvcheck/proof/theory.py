@@ -15,7 +15,7 @@ from typing import Any
 import z3
 
 from pvcheck.model.expr import Apply, Const, Expr, Op, SizeOf
-from pvcheck.model.model import LockClass, LockKind, Model, Variable
+from pvcheck.model.model import LockClass, Model, Variable
 from pvcheck.model.types import (
     INT,
     Bool,
@@ -124,11 +124,6 @@ class Theory:
     @cached_property
     def locks(self) -> dict[str, LockClass]:
         return {c.name: c for c in self.model.locks}
-
-    @cached_property
-    def ghosts(self) -> frozenset[str]:
-        """The classes of locks for which nobody waits: whoever takes one that is not free is at fault."""
-        return frozenset(c.name for c in self.model.locks if c.kind is LockKind.GHOST)
 
     @cached_property
     def sizes(self) -> dict[Sort, Expr | None]:

@@ -43,6 +43,18 @@ class Circuit:
     def inputs(self, width: int) -> Vector:
         return tuple(self.input() for _ in range(width))
 
+    def below(self, literals: Iterable[Literal]) -> list[int]:
+        """The nodes that these are made of, but the constant; each after those that it is made of."""
+        found: set[int] = set()
+        waiting = [literal >> 1 for literal in literals]
+        while waiting:
+            node = waiting.pop()
+            if node and node not in found:
+                found.add(node)
+                if self.left[node] >= 0:
+                    waiting += (self.left[node] >> 1, self.right[node] >> 1)
+        return sorted(found)
+
     def conj(self, a: Literal, b: Literal) -> Literal:
         """Both."""
         if a > b:

@@ -16,15 +16,7 @@ class Template:
         """``inputs``: those that are given, the bits of the state."""
         self._circuit = circuit
         self.inputs = tuple(inputs)
-        needed: set[int] = set()
-        todo = [literal >> 1 for literal in wanted]
-        while todo:
-            node = todo.pop()
-            if node not in needed and node:
-                needed.add(node)
-                if circuit.left[node] >= 0:
-                    todo += (circuit.left[node] >> 1, circuit.right[node] >> 1)
-        self._nodes = sorted(needed)
+        self._nodes = circuit.below(wanted)
 
     @property
     def gates(self) -> int:

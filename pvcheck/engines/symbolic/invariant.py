@@ -89,8 +89,7 @@ def smtlib(
         f"; {len(asked)} times unsat",
         "(set-logic QF_UF)",
     ]
-    needed = _below(circuit, (literal for _, row in asked for literal in row))
-    for node in needed:
+    for node in circuit.below(literal for _, row in asked for literal in row):
         if circuit.left[node] < 0:
             lines.append(f"(declare-const {_term(2 * node)} Bool)")
             if node <= len(names):
@@ -103,19 +102,6 @@ def smtlib(
         lines += [f"(assert {_term(literal)})" for literal in row]
         lines += ["(check-sat)", "(pop 1)"]
     return "\n".join(lines) + "\n"
-
-
-def _below(circuit: Circuit, literals: Iterable[Literal]) -> list[int]:
-    """The nodes that these are made of, each after those that it is made of."""
-    found: set[int] = set()
-    waiting = [literal >> 1 for literal in literals]
-    while waiting:
-        node = waiting.pop()
-        if node and node not in found:
-            found.add(node)
-            if circuit.left[node] >= 0:
-                waiting += (circuit.left[node] >> 1, circuit.right[node] >> 1)
-    return sorted(found)
 
 
 def _term(literal: Literal) -> str:
