@@ -19,7 +19,8 @@ from pvcheck.certificate_folder import (
 from pvcheck.model.model import ABOUT_LOCKS, Model
 from pvcheck.model.types import Bool
 from pvcheck.proof.certificate import NotACertificate, PartFacts, Query, far, files
-from pvcheck.proof.prove import PartResult, fixed_parameters
+from pvcheck.proof.prove import PartResult
+from pvcheck.proof.settings import fixed_parameters
 from pvcheck.proving import axioms
 
 KIND = "every size"

@@ -15,7 +15,7 @@ from pvcheck.files import MAX_FILE_BYTES, contents, write_text
 from pvcheck.proof.prove import PartResult
 
 Facts = Mapping[str, frozenset[str]]
-"""By the title of a part: names of facts."""
+"""By the title of a part: names of facts. By its other title: of those about invariants that are not."""
 
 
 def file_of(specification: Path) -> Path:
@@ -55,9 +55,12 @@ def write(specification: Path, results: Sequence[PartResult], known: Facts) -> P
         OSError: it cannot be written.
     """
     file = file_of(specification)
-    document = {
-        r.part.title: sorted(r.facts or known.get(r.part.title, frozenset())) for r in results
-    }
+    document: dict[str, list[str]] = {}
+    for r in results:
+        document[r.part.title] = sorted(r.facts or known.get(r.part.title, frozenset()))
+        title = r.part.title_of_lacking
+        if lacking := r.lacking or known.get(title, frozenset()):
+            document[title] = sorted(lacking)
     write_text(file, json.dumps(document, indent=0) + "\n")
     return file
 

@@ -85,18 +85,26 @@ def check(specification: Specification) -> None:
     lower.check(specification.tree, specification.sources)
 
 
-def load(path: Path, *, root: Path | None = None, mutant: str | None = None) -> Model:
+def load(
+    path: Path, *, root: Path | None = None, mutant: str | None = None, lemmas: bool = False
+) -> Model:
     """The model of a specification, or of one of its mutants.
+
+    Args:
+        lemmas: a mutant keeps them, for a proof. What a correct protocol is proved with is nothing that
+            its callers rely on: nobody asks whether a mutant violates it.
 
     Raises:
         SpecError: the specification is rejected.
         UsageError: there is no such mutant.
         OSError: ``path`` cannot be read.
     """
-    return model_of(read(path, root), mutant)
+    return model_of(read(path, root), mutant, lemmas=lemmas)
 
 
-def model_of(specification: Specification, mutant: str | None = None) -> Model:
+def model_of(
+    specification: Specification, mutant: str | None = None, *, lemmas: bool = False
+) -> Model:
     """As ``load``, from parsed files."""
     tree, sources = specification.tree, specification.sources
     if mutant is not None:
@@ -104,7 +112,14 @@ def model_of(specification: Specification, mutant: str | None = None) -> Model:
         if mutant not in known:
             raise UsageError(f"no mutant {mutant!r}", did_you_mean(mutant, known))
         tree = apply_mutant(tree, known[mutant], {s.name: s for s in sources})
+        if not lemmas:
+            tree = without_lemmas(tree)
     return lower.lower(tree, sources)
+
+
+def without_lemmas(tree: ast.Specification) -> ast.Specification:
+    kept = (d for d in tree.declarations if not (isinstance(d, ast.Invariant) and d.lemma))
+    return replace(tree, declarations=tuple(kept))
 
 
 def condition_of(specification: Specification, text: str) -> Expr:

@@ -13,7 +13,7 @@ from pvcheck.engines.base import Engine, Limits, Progress
 from pvcheck.instances import instances
 from pvcheck.lang import lower
 from pvcheck.lang.derive import Derived, mutated, used
-from pvcheck.load import Specification
+from pvcheck.load import Specification, without_lemmas
 from pvcheck.model.code import Assume, If, Pick, Reached, TryLock
 from pvcheck.model.fingerprint import fingerprint
 from pvcheck.model.instance import Instance
@@ -102,7 +102,7 @@ class Runner:
         return run
 
     def _mutated(self, mutant: Derived) -> Model:
-        return lower.lower(mutated(self.parsed.tree, mutant), self.parsed.sources)
+        return lower.lower(without_lemmas(mutated(self.parsed.tree, mutant)), self.parsed.sources)
 
     def _lowered(self, mutant: Derived) -> Lowered:
         try:

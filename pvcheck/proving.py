@@ -21,10 +21,9 @@ from pvcheck.proof.prove import (
     Budget,
     Failed,
     PartResult,
-    axioms_of,
-    fixed_parameters,
     prove_part,
 )
+from pvcheck.proof.settings import axioms_of, fixed_parameters
 from pvcheck.proof.stepping import awaited_lock, guard_of_elements
 from pvcheck.proof.theory import Theory
 from pvcheck.report.proof import Open, ProofReport, Property
@@ -79,6 +78,7 @@ def proved(
                 # Shown with invariants only.
                 guarded=guarded if assumed else (),
                 known=known.get(part.title, ()),
+                lacking=known.get(part.title_of_lacking, ()),
                 budget=budget,
             )
             for part in chosen

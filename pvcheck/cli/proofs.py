@@ -29,7 +29,7 @@ def proof(
     then: Callable[[Sequence[PartResult]], None] | None = None,
 ) -> ProofReport:
     """What can be proved of ``properties``; of those that cannot be for all sizes, the report says so.
-    Declared invariants among them are tried together, each resting on the others perhaps.
+    Declared invariants among them are tried together, each resting on the others perhaps, and on lemmas.
 
     Args:
         known: facts to try first.
@@ -43,13 +43,14 @@ def proof(
     """
     check_parameters(model, fixed)
     started = time.monotonic()
-    invariants = [i.name for i in model.invariants if i.name in properties]
+    asked = [i.name for i in model.invariants if i.name in properties]
+    lemmas = [i.name for i in model.invariants if i.lemma and i.name not in asked and asked]
     results = proving.proved(
         model,
         operations,
         fixed,
         workers,
-        invariants=invariants,
+        invariants=[*asked, *lemmas],
         known=known,
         memory=memory,
         seconds=math.inf if seconds is None else seconds,
@@ -64,7 +65,7 @@ def proof(
         only_parts=bool(operations),
         fixed=fixed,
         seconds=time.monotonic() - started,
-        invariants=invariants,
+        invariants=asked,
     )
 
 

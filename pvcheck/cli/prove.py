@@ -94,11 +94,13 @@ def add_command(
 
 
 def run(args: argparse.Namespace, console: Console) -> ExitStatus:
-    models = [(spec, load(spec, root=args.root, mutant=args.mutant)) for spec in args.specs]
+    models = [
+        (spec, load(spec, root=args.root, mutant=args.mutant, lemmas=True)) for spec in args.specs
+    ]
     for spec, model in models:
         _check_names(spec, model, args)
     partly = args.mutant or args.operations or args.properties
-    if args.infer and partly:
+    if args.infer and (args.mutant or args.operations):
         raise UsageError("--infer is for whole specifications")
     if args.certificate is not None:
         if len(models) > 1 or partly:

@@ -235,7 +235,9 @@ class _Session:
         from pvcheck.cli import proofs  # noqa: PLC0415
         from pvcheck.load import load  # noqa: PLC0415
 
-        model = load(demand.specification, root=self._args.root, mutant=self._args.mutant)
+        model = load(
+            demand.specification, root=self._args.root, mutant=self._args.mutant, lemmas=True
+        )
         made = proofs.proof(
             model,
             properties=properties,

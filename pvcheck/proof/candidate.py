@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pvcheck.model.code import Code
 from pvcheck.model.expr import Op
 from pvcheck.model.model import Location
 from pvcheck.proof.flow import Changes
@@ -18,6 +19,8 @@ class Template:
 
     name: str
     formula: Callable[[ThreadState], Any]
+    about_data: bool = False
+    """Whether only invariants need it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class Entry:
     changes: Changes
     state: ThreadState
     takes: Takes
+    body: tuple[Code, ...] = ()
+    """The steps of the loop."""
 
 
 Takes = Mapping[tuple[int, int], Op]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import z3
@@ -49,7 +49,7 @@ from pvcheck.proof.values import (
     negation,
     terms,
 )
-from pvcheck.proof.z3_terms import FALSE, TRUE, is_false, is_true
+from pvcheck.proof.z3_terms import FALSE, TRUE, exists, is_false, is_true
 
 
 class Collections(Evaluation):
@@ -112,7 +112,9 @@ class Collections(Evaluation):
             return value.filled
         x = self.theory.constants("e", inner(type_))
         if isinstance(value, Set):
-            return z3.Exists(list(x), (value.meaning or value.has)(*x))
+            # Marks are true: they only say by what the others are found.
+            marks = self.theory.seen(inner(type_), x)
+            return exists(x, all_of([(value.meaning or value.has)(*x), *marks]), *marks)
         return z3.Exists(list(x), members(value)(*x))
 
     def _size(self, collection: Expr) -> Value:
@@ -146,9 +148,10 @@ class Collections(Evaluation):
         y = self.theory.constants("e", inner(type_))
         if type_.capacity is None:
             # As many as there are values: a list without a repetition takes what is not in it.
-            self.fault(Fault.BOUNDS, any_of([old.once(*x), z3.Exists(list(y), old.twice(*y))]))
+            repeats = any_of([old.once(*x), z3.Exists(list(y), old.twice(*y))])
+            self.fault(Fault.BOUNDS, repeats, surely=False)
         else:
-            self.fault(Fault.BOUNDS, terms(self.unknown(Bool(), "full"))[0])
+            self.fault(Fault.BOUNDS, TRUE, surely=False)
         return with_element(old, x)
 
     def _change_sets(self, expr: Apply, old: List) -> Value:
@@ -159,7 +162,7 @@ class Collections(Evaluation):
         has = part.has
         x = self.theory.constants("e", inner(expr.type.of))
         if expr.op is Op.REMOVE:
-            self.fault(Fault.EMPTY_LIST, terms(self.unknown(Bool(), "not_there"))[0])
+            self.fault(Fault.EMPTY_LIST, TRUE, surely=False)
             more = self.theory.unknown("more", self.over, tuple(t.sort() for t in x), z3.BoolSort())
             once = Function(lambda *t: choose(has(*t), old.twice(*t), old.once(*t)))
             twice = Function(
@@ -168,7 +171,7 @@ class Collections(Evaluation):
             filled = terms(self.unknown(Bool(), "filled"))[0]
             self.fact(z3.ForAll(list(x), implies(once(*x), filled)))
             return List(once, twice, filled)
-        self.fault(Fault.BOUNDS, terms(self.unknown(Bool(), "full"))[0])
+        self.fault(Fault.BOUNDS, TRUE, surely=False)
         return List(
             Function(lambda *t: any_of([old.once(*t), has(*t)])),
             Function(lambda *t: any_of([old.twice(*t), all_of([old.once(*t), has(*t)])])),
@@ -266,7 +269,8 @@ class Collections(Evaluation):
         if within is not None and isinstance(inner(within.type), SetOf):
             return self._over_sets(expr)
         x, value, inside, twice = self._range(expr.binder, expr.domain)
-        with self.binding(expr.binder.number, value, x), self.given(inside):
+        stops = expr.kind is not Kind.COUNT
+        with self.binding(expr.binder.number, value, x, stops=stops), self.given(inside):
             where = TRUE if expr.where is None else self.truth(expr.where)
             with self.given(where):
                 body = self.truth(expr.body)
@@ -292,6 +296,28 @@ class Collections(Evaluation):
             )
         )
         return number
+
+    def _at_most_one(self, counts: Sequence[Quantifier]) -> Any:
+        """That together they count one at most: as a number, they would be something new at each value of what
+        is bound around them."""
+        found: list[Any] = []
+        before: list[tuple[Terms, Any]] = []
+        for expr in counts:
+            x, value, inside, twice = self._range(expr.binder, expr.domain)
+            with self.binding(expr.binder.number, value, x), self.given(inside):
+                where = TRUE if expr.where is None else self.truth(expr.where)
+                with self.given(where):
+                    counted = all_of([inside, where, self.truth(expr.body)])
+            y = tuple(z3.Const(self.theory.unique("y"), t.sort()) for t in x)
+            other = z3.substitute(counted, *zip(x, y, strict=True))
+            two = all_of([counted, other, negation(equal_terms(x, y))])
+            found.append(_quantified(z3.ForAll, (*x, *y), negation(two)))
+            found.append(_quantified(z3.ForAll, x, negation(all_of([counted, twice()]))))
+            for z, of_another in before:
+                both = all_of([counted, of_another])
+                found.append(_quantified(z3.ForAll, (*x, *z), negation(both)))
+            before.append((x, counted))
+        return all_of(found)
 
     def _over_sets(self, expr: Quantifier) -> Value:
         """``exists c in l: x in c`` and the number of such, of a list of sets."""

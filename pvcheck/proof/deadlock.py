@@ -11,7 +11,7 @@ from pvcheck.model.code import Assume, Choose, Code, ForEach, If, Pick, TryLock
 from pvcheck.model.expr import OpAllowed
 from pvcheck.model.model import DEADLOCK
 from pvcheck.proof.stepping import Claim
-from pvcheck.proof.unfold import Node
+from pvcheck.proof.unfolding import Node
 from pvcheck.proof.z3_terms import FALSE, TRUE, is_true
 
 

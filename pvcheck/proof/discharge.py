@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import z3
 
-from pvcheck.proof.unfold import Node, Unfolding
+from pvcheck.proof.unfolding import Node, Unfolding
 from pvcheck.proof.values import all_of
 from pvcheck.proof.z3_terms import is_false, is_true
 
@@ -74,23 +74,13 @@ class OutOfTime(Exception):
     """The time for a proof is up."""
 
 
-class Context:
-    """What is known at a location. ``until``: when to give up, as ``time.monotonic`` counts."""
+class Solvers:
+    """Solvers that are given the same formulas, one for each way to ask. ``until``: when to give up, as
+    ``time.monotonic`` counts."""
 
-    def __init__(
-        self,
-        axioms: Known,
-        assumed: Known,
-        unfolding: Unfolding,
-        number: int,
-        *,
-        until: float = math.inf,
-    ) -> None:
-        self._unfolding = unfolding
+    def __init__(self, known: Callable[[Try], Iterable[Any]], *, until: float = math.inf) -> None:
+        self._known = known
         self._until = until
-        self._number = number
-        self._always = (axioms, assumed)
-        self._here = unfolding.nodes[number].here
         self._solvers: dict[Try, Any] = {}
 
     def _solver(self, how: Try) -> Any:
@@ -101,32 +91,10 @@ class Context:
             solver.set("auto_config", False)
             solver.set("relevancy", how.relevancy)
             solver.set("mbqi", how.models)
-            before = ancestors(self._unfolding, self._number, near=how.near)
-            always = (known.together for known in self._always)
-            solver.add(*always, self._here, *(one.known_together for one in before))
+            solver.add(*self._known(how))
         return self._solvers[how]
 
-    def go_on(self, number: int) -> Context:
-        """At a location that is only come to from here. Nothing is asked here any more: the solvers go
-        along, which know most of what they need."""
-        axioms, assumed = self._always
-        there = Context(axioms, assumed, self._unfolding, number, until=self._until)
-        node = self._unfolding.nodes[number]
-        from_here = self._unfolding.nodes[self._number].sums_up
-        for how, solver in self._solvers.items():
-            if not (how.near and from_here):
-                solver.add(node.here, node.known_together)
-                there._solvers[how] = solver
-        self._solvers = {}
-        return there
-
-    def known(self, *, near: bool) -> list[Any]:
-        """As formulas; see ``ancestors``."""
-        before = ancestors(self._unfolding, self._number, near=near)
-        always = [formula for known in self._always for formula in known.formulas]
-        return [*always, self._here, *(formula for one in before for formula in one.known)]
-
-    def proves(self, given: Sequence[Any], goal: Any, tries: Sequence[Try] = TRIES) -> bool:
+    def proves(self, given: Sequence[Any], goal: Any, tries: Sequence[Try]) -> bool:
         """Whether the goal follows; ``False`` if that was not found out.
 
         Raises:
@@ -148,6 +116,50 @@ class Context:
             if result == z3.unsat:
                 return True
         return False
+
+
+class Context(Solvers):
+    """What is known at a location."""
+
+    def __init__(
+        self,
+        axioms: Known,
+        assumed: Known,
+        unfolding: Unfolding,
+        number: int,
+        *,
+        until: float = math.inf,
+    ) -> None:
+        super().__init__(self._of_ways, until=until)
+        self._unfolding = unfolding
+        self._number = number
+        self._always = (axioms, assumed)
+        self._here = unfolding.nodes[number].here
+
+    def _of_ways(self, how: Try) -> Iterable[Any]:
+        before = ancestors(self._unfolding, self._number, near=how.near)
+        always = (known.together for known in self._always)
+        return (*always, self._here, *(one.known_together for one in before))
+
+    def go_on(self, number: int) -> Context:
+        """At a location that is only come to from here. Nothing is asked here any more: the solvers go
+        along, which know most of what they need."""
+        axioms, assumed = self._always
+        there = Context(axioms, assumed, self._unfolding, number, until=self._until)
+        node = self._unfolding.nodes[number]
+        from_here = self._unfolding.nodes[self._number].sums_up
+        for how, solver in self._solvers.items():
+            if not (how.near and from_here):
+                solver.add(node.here, node.known_together)
+                there._solvers[how] = solver
+        self._solvers = {}
+        return there
+
+    def known(self, *, near: bool) -> list[Any]:
+        """As formulas; see ``ancestors``."""
+        before = ancestors(self._unfolding, self._number, near=near)
+        always = [formula for known in self._always for formula in known.formulas]
+        return [*always, self._here, *(formula for one in before for formula in one.known)]
 
     def quickly(self, given: Sequence[Any], goal: Any) -> bool:
         """As ``proves``, if that is plain."""

@@ -14,6 +14,7 @@ from pvcheck.model.expr import (
 )
 from pvcheck.model.model import Fault
 from pvcheck.model.types import (
+    Bool,
     Optional,
     SetOf,
     Type,
@@ -87,8 +88,11 @@ class Evaluation:
 
     # Notes
 
-    def fault(self, kind: Fault, when: Any) -> None:
+    def fault(self, kind: Fault, when: Any, *, surely: bool = True) -> None:
+        """Note a fault. Not ``surely``: then it may be, or not."""
         if not is_false(when):
+            if not surely or any(how == "until" for how, _ in self._given):
+                when = all_of([when, terms(self.unknown(Bool(), "fault"))[0]])
             for how, what in reversed(self._given):
                 when = all_of([what, when]) if how == "if" else z3.Exists(list(what), when)
             self.notes.faults.append((kind, when))
@@ -106,10 +110,13 @@ class Evaluation:
         self._given.pop()
 
     @contextmanager
-    def binding(self, number: int, value: Value, consts: Terms = ()) -> Iterator[None]:
+    def binding(
+        self, number: int, value: Value, consts: Terms = (), *, stops: bool = False
+    ) -> Iterator[None]:
+        """``stops``: not all values need be looked at."""
         self.bound[number] = value
         if consts:
-            self._given.append(("for", consts))
+            self._given.append(("until" if stops else "for", consts))
         yield
         if consts:
             self._given.pop()
@@ -117,7 +124,7 @@ class Evaluation:
     @property
     def over(self) -> Terms:
         """What may take any value around what is evaluated: what is unknown depends on it."""
-        return (*self._over, *(c for how, what in self._given if how == "for" for c in what))
+        return (*self._over, *(c for how, what in self._given if how != "if" for c in what))
 
     def unknown(self, type_: Type, name: str = "unknown") -> Value:
         return self.theory.anything(name, type_, self.over)

@@ -19,6 +19,7 @@ from pvcheck.model.expr import (
     Element,
     Expr,
     Field,
+    Kind,
     Let,
     Local,
     LockRef,
@@ -280,6 +281,8 @@ class Evaluator(Collections):
         return terms(self.unknown(Bool(), "equal"))[0]
 
     def _compare(self, op: Op, a: Expr, b: Expr) -> Any:
+        if op is Op.LE and b == Const(1, b.type) and (counts := _counts(a)):
+            return self._at_most_one(counts)
         left, right = self.value(a), self.value(b)
         left, right = fit(left, a.type, bare(a.type)), fit(right, b.type, bare(b.type))
         if op in (Op.GT, Op.GE):
@@ -387,3 +390,15 @@ class Evaluator(Collections):
             case Apply(op=Op.ELEMENT, args=(Const(value=0),)):
                 return True
         return False
+
+
+def _counts(expr: Expr) -> list[Quantifier]:
+    """If it is a sum of numbers of elements: these."""
+    match expr:
+        case Quantifier(kind=Kind.COUNT, domain=domain):
+            within = domain.within
+            return [] if within is not None and isinstance(inner(within.type), SetOf) else [expr]
+        case Apply(op=Op.ADD, args=(a, b)):
+            left, right = _counts(a), _counts(b)
+            return [*left, *right] if left and right else []
+    return []

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from pvcheck.model.compile_model import judged
-from pvcheck.model.expr import Ask, Changed, LockTest, Read, TakeSnapshot
+from pvcheck.model.expr import Changed, LockTest, Read, TakeSnapshot
 from pvcheck.model.model import Invariant, Variable
 from pvcheck.model.types import Type
 from pvcheck.model.walk import nodes
 from pvcheck.proof.evaluation import Notes, fit
 from pvcheck.proof.expressions import Evaluator
-from pvcheck.proof.state import Nothing, Setting, World, flat
+from pvcheck.proof.state import Nothing, Setting, World
 from pvcheck.proof.stepping import Claim
-from pvcheck.proof.unfold import Node, Unfolding, initial_state
+from pvcheck.proof.unfold import initial_state
+from pvcheck.proof.unfolding import Node, Unfolding
 from pvcheck.proof.values import (
     Function,
     OutsideFragment,
@@ -28,7 +29,8 @@ from pvcheck.proof.values import (
     implies,
     negation,
 )
-from pvcheck.proof.z3_terms import for_all
+from pvcheck.proof.variables import flat
+from pvcheck.proof.z3_terms import FALSE, clauses, for_all
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,6 @@ def formulas(setting: Setting, invariant: Invariant, world: World) -> Formulas:
     condition = judged(invariant)
     for node in nodes(condition):
         match node:
-            case LockTest(ask=ask) if ask is not Ask.FREE:
-                raise OutsideFragment("who holds a lock")
             case Changed() | TakeSnapshot():
                 raise OutsideFragment("a generation counter")
     theory = setting.theory
@@ -99,17 +99,23 @@ def _initially(setting: Setting, variable: Variable, facts: list[Any]) -> Functi
         return setting.anything(variable.name, f"initial.{variable.name}")
 
 
+def as_if_free(world: World) -> World:
+    """The same state, were the locks free that the thread holds."""
+    never = Function(lambda *_: FALSE)
+    other = world.copy()
+    other.exclusive = dict.fromkeys(other.exclusive, never)
+    other.shared = dict.fromkeys(other.shared, never)
+    return other
+
+
 class Obligations:
     """Of invariants that are assumed together, over the locations of one part."""
 
     def __init__(self, unfolding: Unfolding, invariants: Sequence[Invariant]) -> None:
-        self._unfolding = unfolding
         self._setting = unfolding.setting
-        self._invariants = invariants
         self._reads = {i.name: _reads(i) for i in invariants}
         self.outside: dict[str, str] = {}
         """Those that have no formula, and why."""
-        self._assumed: dict[int, list[Any]] = {}
         self._first = initial_world(self._setting)
         self._at_first: dict[str, Formulas] = {}
         for invariant in invariants:
@@ -117,28 +123,24 @@ class Obligations:
                 self._at_first[invariant.name] = formulas(self._setting, invariant, self._first)
             except OutsideFragment as outside:
                 self.outside[invariant.name] = f"{outside.what} is outside the fragment"
-        self._inside = [i for i in invariants if i.name not in self.outside]
-        for number, node in unfolding.nodes.items():
-            self._assumed[number] = self._assume(node)
+        self.inside = tuple(i for i in invariants if i.name not in self.outside)
 
-    def _assume(self, node: Node) -> list[Any]:
-        """Of the state met by the step from here, if a thread is here."""
-        if node.step is None:
-            return []
+    def asks_for_locks(self, invariant: Invariant) -> bool:
+        """Whether it does not mean the same whoever holds what."""
+        return bool(self._reads[invariant.name][1])
+
+    def of_world(self, world: World, here: Any) -> list[Any]:
+        """That they hold in the state that a thread meets, if it is ``here``."""
         found: list[Any] = []
-        for invariant in self._inside:
-            it = formulas(self._setting, invariant, node.step.world)
-            found += [*it.facts, implies(node.here, it.holds)]
+        for invariant in self.inside:
+            it = formulas(self._setting, invariant, world)
+            found += [*it.facts, *clauses(implies(here, it.holds))]
         return found
-
-    def assumed(self, at: Sequence[int]) -> list[Any]:
-        """What may be assumed on the ways through these locations."""
-        return [formula for number in at for formula in self._assumed[number]]
 
     def initially(self) -> list[tuple[Claim, list[Any]]]:
         """That they hold at first; with the facts that this rests on."""
         found = []
-        for invariant in self._inside:
+        for invariant in self.inside:
             it = self._at_first[invariant.name]
             what = "holds initially"
             claim = Claim(invariant.name, (), it.holds, invariant.span, what)
@@ -151,7 +153,7 @@ class Obligations:
             return []
         found = []
         for end in node.step.ends:
-            for invariant in self._inside:
+            for invariant in self.inside:
                 if self._untouched(invariant, node.step.world, end.world):
                     continue
                 it = formulas(self._setting, invariant, end.world)

@@ -37,6 +37,11 @@ class Part:
         """No other part has it."""
         return self.family if self.operation is None else f"{self.family}: {self.operation}"
 
+    @property
+    def title_of_lacking(self) -> str:
+        """Of what is not known of invariants."""
+        return f"{self.title}, but not"
+
 
 def parts(model: Model) -> tuple[Part, ...]:
     return tuple(part for family in model.threads for part in _parts(family))

@@ -10,16 +10,14 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 import networkx as nx
 import z3
 
-from pvcheck.model.expr import Const
 from pvcheck.model.model import ABOUT_LOCKS, Invariant, Model
-from pvcheck.model.types import Bool, Int
 from pvcheck.proof import deadlock
 from pvcheck.proof.discharge import (
     AGAIN,
@@ -33,11 +31,13 @@ from pvcheck.proof.discharge import (
 )
 from pvcheck.proof.invariants import Obligations
 from pvcheck.proof.parts import Part
-from pvcheck.proof.state import Setting, element_guards
+from pvcheck.proof.preservation import Preservation, Shown
+from pvcheck.proof.settings import axioms_of, settings
 from pvcheck.proof.stepping import Claim, guard_of_elements
 from pvcheck.proof.theory import Theory
-from pvcheck.proof.unfold import Node, unfold
-from pvcheck.proof.values import Atom, OutsideFragment, Value, all_of
+from pvcheck.proof.unfold import unfold
+from pvcheck.proof.unfolding import Node
+from pvcheck.proof.values import OutsideFragment, all_of
 from pvcheck.source import Span
 
 
@@ -67,43 +67,8 @@ class PartResult:
     """Whether there was more to try than the facts that were known."""
     axioms: tuple[tuple[str, str], ...] = ()
     """What it rests on: names and reasons."""
-
-
-def axioms_of(theory: Theory) -> tuple[tuple[str, str], ...]:
-    """Names and reasons."""
-    return tuple((axiom.name, axiom.reason) for axiom in theory.axioms)
-
-
-def fixed_parameters(model: Model) -> dict[str, bool]:
-    """Truth parameters that no default instance sets, and their values; a proof is for all values of
-    the others, and of numbers."""
-    set_somewhere = {name for i in model.instances if i.default for name, _ in i.values}
-    return {
-        p.name: bool(p.default.value)
-        for p in model.parameters
-        if p.name not in set_somewhere and isinstance(p.type, Bool) and isinstance(p.default, Const)
-    }
-
-
-def settings(
-    model: Model, part: Part, fixed: Mapping[str, bool], guarded: Collection[str] = ()
-) -> Setting:
-    """``fixed``: values of Boolean parameters. ``guarded``: variables with element guards."""
-    theory = Theory(model)
-    family = next(f for f in model.threads if f.name == part.family)
-    itself = () if family.sort is None else theory.constants("self", family.sort)
-    chosen = {**fixed_parameters(model), **fixed}
-    parameters: dict[str, Value] = {}
-    for parameter in model.parameters:
-        name = parameter.name
-        if isinstance(parameter.type, Int):
-            parameters[name] = Atom(z3.Int(f"param.{name}"))
-        elif name in chosen:
-            parameters[name] = Atom(z3.BoolVal(chosen[name]))
-        else:
-            parameters[name] = Atom(z3.Bool(f"param.{name}"))
-    guards = {name: g for name, g in element_guards(theory).items() if name in guarded}
-    return Setting(theory, family, itself, parameters, part.left_out, part.cut, guards)
+    lacking: frozenset[str] = frozenset()
+    """Of what may be known of invariants before steps, what is not, by name."""
 
 
 _FACT = "fact"
@@ -141,17 +106,20 @@ class Prover:
         fixed: Mapping[str, bool],
         *,
         guarded: Collection[str] = (),
+        about_data: bool = False,
         until: float = math.inf,
     ) -> None:
         self._model = model
         self._until = until
         self._part = part
-        setting = settings(model, part, fixed, guarded)
+        setting = settings(model, part, fixed, guarded, about_data=about_data)
         self._setting = setting
         self._unfolding = unfold(setting, model.order)
         self._axioms = Known([f for axiom in self._setting.theory.axioms for f in axiom.formulas])
         self._assumed = {
-            c.name: c.literal for c in self._unfolding.candidates if c.name not in lost
+            c.name: c.literal
+            for c in self._unfolding.candidates
+            if c.name not in lost and not c.about_data
         }
         self._alive: dict[str, Any] = {}
         self._together: tuple[tuple[str, ...], Known] = (), Known(())
@@ -209,16 +177,6 @@ class Prover:
                         self._lost.append(name)
         return dropped
 
-    def _ways_to(self, number: int) -> list[int]:
-        """The locations on the ways to this one, itself included, as the unfolding numbers them."""
-        found, waiting = set(), [number]
-        while waiting:
-            at = waiting.pop()
-            if at not in found:
-                found.add(at)
-                waiting += self._unfolding.nodes[at].before
-        return sorted(found)
-
     def _context(self, number: int) -> Context:
         names = tuple(self._alive)
         if names != self._together[0]:
@@ -256,9 +214,8 @@ class Prover:
 
     # Obligations
 
-    def result(self, tries: Sequence[Try], invariants: Sequence[Invariant]) -> PartResult:
-        """What the tries can show with the candidates that are left, and was shown before with fewer; of
-        invariants, if all are assumed."""
+    def result(self, tries: Sequence[Try]) -> PartResult:
+        """What the tries can show with the candidates that are left, and was shown before with fewer."""
         proved: dict[str, int] = {}
         failed: list[Failed] = []
         for number, node, context in self._contexts():
@@ -271,10 +228,7 @@ class Prover:
                     failed.append(
                         Failed(claim.property, claim.span, claim.what, self._part.operation)
                     )
-        if invariants:
-            failed += self._invariants(invariants, tries, proved)
         # Other parts rest on it.
-        asked = (*ABOUT_LOCKS, *(i.name for i in invariants))
         failed += [
             Failed(
                 property_,
@@ -284,7 +238,7 @@ class Prover:
             )
             for name in self._lost
             if self._part.cut is not None
-            for property_ in asked
+            for property_ in ABOUT_LOCKS
         ]
         return PartResult(
             self._part,
@@ -296,47 +250,62 @@ class Prover:
             axioms=axioms_of(self._setting.theory),
         )
 
-    def _invariants(
-        self, invariants: Sequence[Invariant], tries: Sequence[Try], proved: dict[str, int]
-    ) -> list[Failed]:
-        obligations = Obligations(self._unfolding, invariants)
+    def with_invariants(
+        self, result: PartResult, invariants: Sequence[Invariant], lacking: Collection[str]
+    ) -> PartResult:
+        """The result, and what can be shown of invariants if all are assumed, with the candidates that are left.
+        ``lacking``: what is tried only if it cannot be shown without."""
+        always = [*self._axioms.formulas, *self._alive.values()]
+        preservation = Preservation(self._unfolding, invariants, Known(always), until=self._until)
+        outside = preservation.obligations.outside
         failed = [
-            Failed(i.name, i.span, obligations.outside[i.name], None)
-            for i in invariants
-            if i.name in obligations.outside
+            Failed(i.name, i.span, outside[i.name], None) for i in invariants if i.name in outside
+        ]
+        shown = self._initially(preservation.obligations)
+        shown += self._element_guards()
+        steps = preservation.results(lacking)
+        if lacking and not all(s.shown for s in steps):
+            steps = preservation.results()
+        shown += steps
+        guards = {guard_of_elements(name) for name in self._setting.element_guards}
+        proved = Counter(result.proved)
+        proved.update(s.claim.property for s in shown if s.shown and s.claim.property not in guards)
+        failed += [
+            Failed(s.claim.property, s.claim.span, s.claim.what, self._part.operation)
+            for s in shown
+            if not s.shown
+        ]
+        if self._lost and self._part.cut is not None:
+            at_cut = self._unfolding.nodes[self._part.cut].location.span
+            failed += [
+                Failed(
+                    i.name, at_cut, f"after {self._part.operation}: {name}", self._part.operation
+                )
+                for name in self._lost
+                for i in invariants
+            ]
+        return replace(
+            result,
+            proved=proved,
+            failed=(*result.failed, *failed),
+            lacking=preservation.lacking,
+        )
+
+    def _initially(self, obligations: Obligations) -> list[Shown]:
+        context = self._knowing(Known(()), -1)
+        return [
+            Shown(claim, context.proves((*facts, *claim.given), claim.goal, TRIES))
+            for claim, facts in obligations.initially()
         ]
 
-        def assuming(at: Sequence[int], number: int) -> Context:
-            known = [*self._alive.values(), *obligations.assumed(at)]
-            return self._knowing(Known(known), number)
-
-        def note(claim: Claim, operation: str | None, *, shown: bool) -> None:
-            if shown:
-                proved[claim.property] = proved.get(claim.property, 0) + 1
-            else:
-                failed.append(Failed(claim.property, claim.span, claim.what, operation))
-
-        for claim, facts in obligations.initially():
-            context = self._knowing(Known(()), -1)
-            shown = context.proves((*facts, *claim.given), claim.goal, tries)
-            note(claim, None, shown=shown)
+    def _element_guards(self) -> list[Shown]:
         guards = {guard_of_elements(name) for name in self._setting.element_guards}
-        for _, node, context in self._contexts():
-            for claim in node.claims:
-                if claim.property in guards and not context.proves(claim.given, claim.goal, tries):
-                    note(claim, self._part.operation, shown=False)
-        for number, node in self._unfolding.nodes.items():
-            # Evaluated first: what it meets gets its facts by that.
-            claims = obligations.after(node)
-            if not claims:
-                continue
-            # Mostly what holds in the state that the step meets is enough.
-            here, all_ways = assuming([number], number), assuming(self._ways_to(number), number)
-            for claim, facts in claims:
-                given = (*facts, *claim.given)
-                shown = here.quickly(given, claim.goal) or all_ways.proves(given, claim.goal, tries)
-                note(claim, self._part.operation, shown=shown)
-        return failed
+        return [
+            Shown(claim, context.proves(claim.given, claim.goal, TRIES))
+            for _, node, context in self._contexts()
+            for claim in node.claims
+            if claim.property in guards
+        ]
 
     # Facts that are known
 
@@ -374,9 +343,7 @@ class Prover:
             if found:
                 yield context, found
 
-    def rests_on(
-        self, facts: Collection[str], invariants: Sequence[Invariant]
-    ) -> PartResult | None:
+    def rests_on(self, facts: Collection[str]) -> PartResult | None:
         """All is proved, from such of the facts as are candidates and what other parts may assume as well;
         ``None`` if these are not enough, as far as the tries show."""
         self.assume(self._assumed.keys() & self.between.union(facts))
@@ -391,8 +358,6 @@ class Prover:
                     return None
             proved.update(o.property for o in obligations)
         del proved[_FACT]
-        if invariants and self._invariants(invariants, THOROUGH, proved):
-            return None
         reached, facts_ = frozenset(self._reached()), frozenset(self._alive)
         return PartResult(
             self._part,
@@ -435,6 +400,7 @@ def prove_part(
     invariants: Sequence[Invariant] = (),
     guarded: Collection[str] = (),
     known: Collection[str] = (),
+    lacking: Collection[str] = (),
     budget: Budget = Budget(),
 ) -> PartResult:
     """What can be proved of one part.
@@ -443,13 +409,25 @@ def prove_part(
         guarded: shared variables whose elements have locks of their own; for invariants.
         invariants: assumed together, each to be shown.
         known: facts that were enough for another version of the specification, by name: tried first.
+        lacking: what another version did not need to know of invariants before steps, by name: tried last.
         lost: what no part of the family brings along between two operations, so that none may assume it.
         fixed: values of truth parameters.
     """
     try:
         with _limited(budget.memory):
-            prover = Prover(model, part, lost, fixed, guarded=guarded, until=budget.until)
-            return _proved(prover, invariants, known)
+            prover = Prover(
+                model,
+                part,
+                lost,
+                fixed,
+                guarded=guarded,
+                about_data=bool(invariants),
+                until=budget.until,
+            )
+            result = _proved(prover, known)
+            if not invariants:
+                return result
+            return prover.with_invariants(result, invariants, lacking)
     except OutsideFragment as outside:
         what = f"{outside.what} is outside the fragment"
     except z3.Z3Exception as error:
@@ -464,14 +442,14 @@ def prove_part(
     return PartResult(part, {}, failed, frozenset(), frozenset(), axioms=axioms_of(Theory(model)))
 
 
-def _proved(prover: Prover, invariants: Sequence[Invariant], known: Collection[str]) -> PartResult:
-    if known and (found := prover.rests_on(known, invariants)):
+def _proved(prover: Prover, known: Collection[str]) -> PartResult:
+    if known and (found := prover.rests_on(known)):
         return found
     prover.settle(TRIES)
-    result = prover.result(TRIES, invariants)
+    result = prover.result(TRIES)
     if result.failed:
         prover.settle(AGAIN)
-        result = prover.result(THOROUGH, invariants)
+        result = prover.result(THOROUGH)
     return result
 
 

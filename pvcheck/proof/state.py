@@ -22,11 +22,8 @@ from pvcheck.proof.expressions import Evaluator
 from pvcheck.proof.theory import Theory, inner
 from pvcheck.proof.values import (
     Function,
-    List,
     Maybe,
-    Opaque,
     OutsideFragment,
-    Set,
     Terms,
     Value,
     all_of,
@@ -34,10 +31,9 @@ from pvcheck.proof.values import (
     choose_value,
     equal_terms,
     implies,
-    members,
     negation,
-    terms,
 )
+from pvcheck.proof.variables import as_often, define, flat, mentions, unknown_variable, well_formed
 from pvcheck.proof.z3_terms import FALSE, TRUE, for_all, is_true
 
 
@@ -78,6 +74,8 @@ class Setting:
     """The location between two operations, at which no more is assumed than in other parts."""
     element_guards: Mapping[str, ElementGuard] = field(default_factory=dict)
     """By shared variable, where they are assumed; each step has to show that it keeps to them."""
+    about_data: bool = False
+    """Whether there are candidates about shared variables, which invariants need."""
 
     @cached_property
     def protecting(self) -> dict[str, frozenset[str]]:
@@ -90,64 +88,16 @@ class Setting:
             found[name] |= {guard.lock}
         return found
 
+    def of_loop(self, variable: str) -> tuple[Function, list[Any]]:
+        """A shared variable at the head of a loop that writes it, and what is known of it."""
+        unknown = self.anything(variable, f"loop.{variable}")
+        if not self.about_data:
+            return unknown, []
+        return unknown, well_formed(self.theory, self.theory.variables[variable], unknown)
+
     def anything(self, variable: str, name: str) -> Function:
         """An unknown shared variable: from indices to values."""
         return unknown_variable(self.theory, self.theory.variables[variable], name)
-
-
-def unknown_variable(theory: Theory, variable: Variable, name: str) -> Function:
-    """From indices to values, about which nothing is known but their type."""
-    index = tuple(leaf for b in variable.binders for leaf in theory.leaves(b.type))
-    if theory.is_opaque(variable.type):
-        return Function(lambda *_: Opaque())
-    match variable.type:
-        case SetOf(of=of):
-            has = theory.unknown(name, (), (*index, *theory.leaves(of)), z3.BoolSort())
-            return Function(lambda *i: Set(Function(lambda *e: has(*i, *e))))
-        case ListOf(of=of):
-            element = theory.leaves(inner(of) if isinstance(of, SetOf) else of)
-            once = theory.unknown(f"{name}.once", (), (*index, *element), z3.BoolSort())
-            twice = theory.unknown(f"{name}.twice", (), (*index, *element), z3.BoolSort())
-            filled = theory.unknown(f"{name}.filled", (), index, z3.BoolSort())
-            return Function(
-                lambda *i: List(
-                    Function(lambda *e: once(*i, *e)),
-                    Function(lambda *e: twice(*i, *e)),
-                    filled(*i),
-                )
-            )
-    leaves = [theory.unknown(name, (), index, leaf) for leaf in theory.leaves(variable.type)]
-    return Function(lambda *i: theory.shape(variable.type, [leaf(*i) for leaf in leaves]))
-
-
-def flat(theory: Theory, variable: Variable, function: Function) -> Function:
-    """The same function, written down once: what it is at some index is put together no more."""
-    if theory.is_opaque(variable.type):
-        return function
-    index = theory.variable_index(variable.name)
-    value = function(*index)
-
-    def at(term: Any, extra: Terms, *given: Any) -> Any:
-        return z3.substitute(term, *zip((*index, *extra), given, strict=True))
-
-    match value:
-        case Set(has):
-            e = theory.constants("e", inner(variable.type))
-            inside = z3.simplify(has(*e))
-            return Function(lambda *i: Set(Function(lambda *x: at(inside, e, *i, *x))))
-        case List(once, twice, filled):
-            of = inner(variable.type)
-            e = theory.constants("e", inner(of) if isinstance(of, SetOf) else of)
-            parts = [z3.simplify(part) for part in (once(*e), twice(*e), filled)]
-            return Function(
-                lambda *i: List(
-                    Function(lambda *x: at(parts[0], e, *i, *x)),
-                    Function(lambda *x: at(parts[1], e, *i, *x)),
-                    at(parts[2], (), *i),
-                )
-            )
-    leaves = [z3.simplify(leaf) for leaf in terms(value)]
-    return Function(lambda *i: theory.shape(variable.type, [at(leaf, (), *i) for leaf in leaves]))
 
 
 class World:
@@ -231,6 +181,23 @@ class World:
                 self._keep_elements(variable)
             return choose_value(is_mine, mine(*index), self._rest[name](*index))
 
+        if not self.setting.about_data or variable.guard is None:
+            return Function(value)
+        return self._named(variable, Function(value), mine)
+
+    def _named(self, variable: Variable, function: Function, mine: Function) -> Function:
+        """The same function, by a symbol that is defined when it is used."""
+        if self.theory.is_opaque(variable.type):
+            return function
+        symbol: list[Function] = []
+
+        def value(*index: Any) -> Value:
+            if not symbol:
+                symbol.append(self.setting.anything(variable.name, f"met.{variable.name}"))
+                self.facts += define(self.theory, variable, symbol[0], function, found_by=mine)
+            found: Value = symbol[0](*index)
+            return found
+
         return Function(value)
 
     def _keep_elements(self, variable: Variable) -> None:
@@ -244,14 +211,11 @@ class World:
         before = self._before
         held = any_of([before.exclusive[guard.lock](*lock), before.shared[guard.lock](*lock)])
         now, then = self._rest[variable.name](*index), before.heap[variable.name](*index)
-        same = _as_often(now, then, e)
-        self.facts.append(for_all((*index, *e), implies(held, same), members(now)(*e)))
+        same = as_often(now, then, e)
+        self.facts.append(for_all((*index, *e), implies(held, same), *mentions(now, e)))
 
     def _well_formed(self, variable: Variable) -> None:
-        index = self.theory.variable_index(variable.name)
-        value = self._rest[variable.name](*index)
-        for formula in self.theory.is_well_formed(value, variable.type):
-            self.facts.append(z3.ForAll(list(index), formula) if index else formula)
+        self.facts += well_formed(self.theory, variable, self._rest[variable.name])
 
     # As the evaluator sees it
 
@@ -324,6 +288,7 @@ class World:
         self.facts.append(z3.ForAll(list(index), formula) if index else formula)
 
     def nobody_else_holds(self, lock: str) -> None:
+        self._meet_others(lock)
         never = Function(lambda *_: FALSE)
         self._others[lock, "exclusive"] = self._others[lock, "shared"] = never
 
@@ -342,17 +307,6 @@ class World:
         return Maybe(
             any_of([mine, others]), choose_value(mine, self.self_element(inner(type_)), owner)
         )
-
-
-def _as_often(a: Value, b: Value, element: Terms) -> Any:
-    """That the element is in one as often as in the other, as far as that is known."""
-    match a, b:
-        case Set(x), Set(y):
-            return x(*element) == y(*element)
-        case List(), List():
-            once = a.once(*element) == b.once(*element)
-            return all_of([once, a.twice(*element) == b.twice(*element)])
-    raise AssertionError("both are sets, or lists")
 
 
 def element_guards(theory: Theory) -> dict[str, ElementGuard]:
@@ -381,31 +335,7 @@ def kept_elements(world: World, variable: str, old: Value, new: Value) -> Any:
     guard = world.setting.element_guards[variable]
     e = world.theory.constants("e", inner(world.theory.variables[variable].type))
     held = world.exclusive[guard.lock](*e[guard.leaves])
-    return z3.ForAll(list(e), any_of([_as_often(old, new, e), held]))
-
-
-def same_value(theory: Theory, a: Value, b: Value, type_: Type) -> Any:
-    """That two values are the same, as far as they are known."""
-    match a, b:
-        case Set(x), Set(y):
-            e = theory.constants("e", inner(type_))
-            return z3.ForAll(list(e), x(*e) == y(*e))
-        case List(), List():
-            e = theory.constants(
-                "e", inner(inner(type_)) if isinstance(inner(type_), SetOf) else inner(type_)
-            )
-            return z3.And(
-                z3.ForAll(list(e), a.once(*e) == b.once(*e)),
-                z3.ForAll(list(e), a.twice(*e) == b.twice(*e)),
-                a.filled == b.filled,
-            )
-        case Maybe(some_a, x), Maybe(some_b, y):
-            return all_of(
-                [some_a == some_b, implies(some_a, same_value(theory, x, y, inner(type_)))]
-            )
-        case (Opaque(), _) | (_, Opaque()):
-            return TRUE
-    return equal_terms(terms(a), terms(b))
+    return z3.ForAll(list(e), any_of([as_often(old, new, e), held]))
 
 
 def owned(setting: Setting, state: ThreadState | World, variable: Variable, index: Terms) -> Any:

@@ -14,8 +14,9 @@ import z3
 
 from pvcheck.model.types import Bool, SetOf, Struct, Type
 from pvcheck.proof.candidate import Entry, Template
+from pvcheck.proof.data_templates import data
 from pvcheck.proof.lock_templates import guarded, locks, none_held
-from pvcheck.proof.state import Setting, ThreadState, same_value
+from pvcheck.proof.state import Setting, ThreadState
 from pvcheck.proof.theory import inner
 from pvcheck.proof.traversal import loops_over, sets_gone_through
 from pvcheck.proof.values import (
@@ -33,6 +34,7 @@ from pvcheck.proof.values import (
     negation,
     terms,
 )
+from pvcheck.proof.variables import same_value
 from pvcheck.proof.z3_terms import for_all
 
 
@@ -46,6 +48,8 @@ def templates(entry: Entry) -> tuple[list[Template], list[Any]]:
         *locks(entry, overs),
         *guarded(entry),
     ]
+    if entry.setting.about_data:
+        found += data(entry, overs)
     return found, facts
 
 

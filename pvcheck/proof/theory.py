@@ -76,6 +76,9 @@ class Theory:
         self._number = count()
         self._converted: dict[tuple[Any, ...], Any] = {}
         self.axioms: list[Axiom] = []
+        self._seen: dict[str, Any] = {}
+        self.marks = False
+        """Whether what variables are asked about is marked; see ``seen``."""
         for declaration in model.sorts:
             sort = declaration.type
             if sort.name in self._parts:
@@ -298,6 +301,16 @@ class Theory:
                     formulas.append(z3.Implies(filled, z3.Exists(list(x), once(*x))))
                 return formulas
         return []
+
+    def seen(self, type_: Type, element: Terms) -> list[Any]:
+        """A mark that an element bears which is an index of a shared variable somewhere: a quantifier in which the
+        variable is only compared has nothing else by which values for it are found."""
+        if not self.marks or not isinstance(type_, Sort):
+            return []
+        if type_.name not in self._seen:
+            sorts = self.leaves(type_)
+            self._seen[type_.name] = z3.Function(f"seen.{type_.name}", *sorts, z3.BoolSort())
+        return [self._seen[type_.name](*element)]
 
     # Order
 

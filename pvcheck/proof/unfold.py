@@ -10,20 +10,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import z3
 
+from pvcheck.model.code import Code
 from pvcheck.model.model import DEADLOCK, FINISHED, Location, LockKind, LockOrder, ThreadFamily
 from pvcheck.model.types import LockSet, Type
 from pvcheck.proof.candidate import Entry, Template
 from pvcheck.proof.execute import Executor
-from pvcheck.proof.flow import Changes, Flow, Loop, flow
-from pvcheck.proof.state import Setting, ThreadState, World, flat
-from pvcheck.proof.stepping import Claim, Step
+from pvcheck.proof.flow import Changes, Loop, flow
+from pvcheck.proof.state import Setting, ThreadState, World
+from pvcheck.proof.stepping import Claim
 from pvcheck.proof.templates import at_cut, meetings, templates
 from pvcheck.proof.traversal import takes
+from pvcheck.proof.unfolding import Arrival, Candidate, Check, Node, Unfolding
 from pvcheck.proof.values import (
     Function,
     Locks,
@@ -37,59 +39,8 @@ from pvcheck.proof.values import (
     equal_terms,
     terms,
 )
+from pvcheck.proof.variables import define, flat
 from pvcheck.proof.z3_terms import FALSE, for_all, is_true
-
-
-@dataclass
-class Candidate:
-    """A fact at the head of a loop, perhaps."""
-
-    head: int
-    name: str
-    """No other in the part has it. Where nothing has changed it is the same in another version of the specification."""
-    literal: Any
-    """True as long as it is assumed."""
-
-
-@dataclass
-class Check:
-    """That a candidate holds where a step comes to the head."""
-
-    candidate: Candidate
-    given: tuple[Any, ...]
-    goal: Any
-
-
-@dataclass
-class Node:
-    """A location, and the step from it."""
-
-    location: Location
-    here: Any
-    before: tuple[int, ...]
-    """The locations from which a step leads here, those before it in the order."""
-    facts: list[Any] = field(default_factory=list)
-    step: Step | None = None
-    state: ThreadState | None = None
-    checks: list[Check] = field(default_factory=list)
-    claims: list[Claim] = field(default_factory=list)
-    sums_up: bool = False
-    """Whether candidates say here what is known from before."""
-    _together: tuple[int, Any] | None = None
-
-    @property
-    def known(self) -> list[Any]:
-        """About whoever comes here, and the step from here."""
-        return self.facts if self.step is None else [*self.facts, *self.step.facts]
-
-    @property
-    def known_together(self) -> Any:
-        """As one formula, which z3 is given many times, and much sooner than many."""
-        known = self.known
-        # What invariants look at is evaluated late, and adds to what is known.
-        if self._together is None or self._together[0] != len(known):
-            self._together = len(known), all_of(known)
-        return self._together[1]
 
 
 @dataclass(frozen=True)
@@ -98,17 +49,6 @@ class _Edge:
     taken: Any
     """Whether a thread comes this way."""
     state: ThreadState
-
-
-@dataclass
-class Unfolding:
-    """All locations of one thread family."""
-
-    setting: Setting
-    flow: Flow
-    nodes: dict[int, Node]
-    candidates: list[Candidate]
-    start: Node
 
 
 def unfold(setting: Setting, order: LockOrder) -> Unfolding:
@@ -129,6 +69,7 @@ class _Unfolder:
         self._candidates: list[Candidate] = []
         self._rounds: dict[int, Node] = {}
         """By head of a loop that has been entered."""
+        self._named_leaves: dict[int, tuple[Any, Any]] = {}
         self._places: dict[int, str] = {}
         self._copies: Counter[str] = Counter()
         """By statement: in how many places it is, as procedures are put in place of calls."""
@@ -169,6 +110,8 @@ class _Unfolder:
                 continue
             live = self._live(end.target)
             state = self._complete(end.world, live, step.acquires)
+            if self._setting.about_data:
+                state = self._named(state, node)
             if (number, end.target) in self._flow.back:
                 self._check(node, end.target, end.given, state)
                 continue
@@ -182,6 +125,32 @@ class _Unfolder:
             if slot not in world.locals:
                 world.local(slot, self._family.locals[slot].type)
         return world.state(live, gained)
+
+    def _named(self, state: ThreadState, node: Node) -> ThreadState:
+        """The same state, with names for locals that are more than an application: they are all over what is
+        said of shared variables."""
+        found: dict[int, Value] = {}
+        for slot, value in state.locals.items():
+            try:
+                leaves = [self._name(leaf, slot, node) for leaf in terms(value)]
+            except OutsideFragment:
+                found[slot] = value
+                continue
+            found[slot] = self._theory.shape(self._family.locals[slot].type, leaves)
+        return replace(state, locals=found)
+
+    def _name(self, leaf: Any, slot: int, node: Node) -> Any:
+        if z3.is_app(leaf) and (
+            leaf.num_args() == 0 or leaf.decl().kind() == z3.Z3_OP_UNINTERPRETED
+        ):
+            return leaf
+        if leaf.get_id() not in self._named_leaves:
+            unique = self._theory.unique(self._family.locals[slot].name)
+            # The leaf is kept, or its number could be that of another one.
+            self._named_leaves[leaf.get_id()] = leaf, z3.Const(unique, leaf.sort())
+        _, name = self._named_leaves[leaf.get_id()]
+        node.facts.append(name == leaf)
+        return name
 
     # Ways that meet
 
@@ -226,8 +195,14 @@ class _Unfolder:
                     self._nodes[edge.source], candidate, template, (edge.taken,), edge.state
                 )
 
-    def _entry(self, location: Location, changes: Changes, state: ThreadState) -> Entry:
-        return Entry(self._setting, location, changes, state, self._takes)
+    def _entry(
+        self,
+        location: Location,
+        changes: Changes,
+        state: ThreadState,
+        body: tuple[Code, ...] = (),
+    ) -> Entry:
+        return Entry(self._setting, location, changes, state, self._takes, body)
 
     def _candidate(self, template: Template, node: Node, state: ThreadState) -> Candidate | None:
         formula = template.formula(state)
@@ -235,7 +210,8 @@ class _Unfolder:
             return None
         number = node.location.number
         literal = z3.Bool(self._theory.unique(f"candidate{number}.{template.name}"))
-        candidate = Candidate(number, self._place(node.location) + template.name, literal)
+        name = self._place(node.location) + template.name
+        candidate = Candidate(number, name, literal, template.about_data)
         self._candidates.append(candidate)
         node.facts.append(z3.Implies(z3.And(node.here, literal), formula))
         node.sums_up = True
@@ -262,9 +238,14 @@ class _Unfolder:
         heap = {}
         for name in first.heap:
             ways = [(e.taken, e.state.heap[name]) for e in edges]
-            met = _meet_functions(ways, choose_of_values)
             same = all(e.state.heap[name] is first.heap[name] for e in edges)
-            heap[name] = met if same else flat(self._theory, self._theory.variables[name], met)
+            if same:
+                heap[name] = first.heap[name]
+            elif self._setting.about_data:
+                heap[name] = self._meet_data(name, ways, node)
+            else:
+                met = _meet_functions(ways, choose_of_values)
+                heap[name] = flat(self._theory, self._theory.variables[name], met)
         exclusive = {
             name: self._meet_locks(name, [(e.taken, e.state.exclusive[name]) for e in edges], node)
             for name in first.exclusive
@@ -274,6 +255,12 @@ class _Unfolder:
             for name in first.shared
         }
         return ThreadState(merged, heap, exclusive, shared)
+
+    def _meet_data(self, name: str, ways: list[tuple[Any, Function]], node: Node) -> Function:
+        met, of = self._setting.anything(name, f"met.{name}"), self._theory.variables[name]
+        for taken, function in ways:
+            node.facts += define(self._theory, of, met, function, given=taken)
+        return met
 
     def _meet_locks(self, name: str, ways: list[tuple[Any, Function]], node: Node) -> Function:
         first = ways[0][1]
@@ -319,7 +306,7 @@ class _Unfolder:
         number = -2 - first.number
         self._nodes[number] = arrived
         for head in loop.heads:
-            self._rounds[head] = self._round(head, loop.changes, arrived, number)
+            self._rounds[head] = self._round(head, loop, arrived, number)
             # Who comes to this head now; to another, others.
             here = () if len(loop.heads) == 1 else (any_of([e.taken for e in ways[head]]),)
             assert arrived.state is not None
@@ -331,8 +318,9 @@ class _Unfolder:
         heads = (number,) if loop is None else loop.heads
         return tuple(sorted({slot for n in heads for slot in self._family.locations[n].live}))
 
-    def _round(self, head: int, changes: Changes, arrived: Node, number: int) -> Node:
+    def _round(self, head: int, loop: Loop, arrived: Node, number: int) -> Node:
         """A head of a loop that was entered, the first time or again."""
+        changes = loop.changes
         location = self._family.locations[head]
         entry = arrived.state
         assert entry is not None
@@ -359,14 +347,15 @@ class _Unfolder:
         for variable in self._theory.data:
             touched = self._setting.protecting[variable.name] & changed
             if variable.name in changes.written:
-                heap[variable.name] = self._setting.anything(variable.name, f"loop.{variable.name}")
+                heap[variable.name], facts = self._setting.of_loop(variable.name)
+                node.facts += facts
             elif touched:
-                heap[variable.name] = self._kept(variable.name, entry, changed)
+                heap[variable.name] = self._kept(variable.name, entry, changed, node)
         state = ThreadState(locals_, heap, exclusive, shared)
         if is_cut:
             found = at_cut(self._entry(location, changes, entry))
         else:
-            found, facts = templates(self._entry(location, changes, entry))
+            found, facts = templates(self._entry(location, changes, entry, loop.body))
             arrived.facts += facts
         pairs = []
         for template in found:
@@ -382,6 +371,7 @@ class _Unfolder:
         name: str,
         entry: ThreadState,
         changed: Collection[str],
+        node: Node,
     ) -> Function:
         """A variable that the loop does not write, but whose locks come and go in it: what other
         locks guard stays."""
@@ -392,7 +382,9 @@ class _Unfolder:
             {n: never if n in changed else f for n, f in entry.exclusive.items()},
             {n: never if n in changed else f for n, f in entry.shared.items()},
         )
-        return World(self._setting, held).heap[name]
+        world = World(self._setting, held)
+        node.worlds.append(world)
+        return world.heap[name]
 
     def _any_local(self, slot: int, type_: Type, entry: Value) -> Value:
         name = self._family.locals[slot].name
@@ -412,6 +404,7 @@ class _Unfolder:
         if head not in self._templates:
             # Its way in is closed by a parameter.
             raise OutsideFragment("a loop that is entered backwards only")
+        node.arrivals.append(Arrival(head, given, state))
         for candidate, template in self._templates[head]:
             self._check_one(node, candidate, template, given, state)
 

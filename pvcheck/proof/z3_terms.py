@@ -93,11 +93,84 @@ def for_all(variables: Sequence[Any], body: Any, *triggers: Any) -> Any:
     found; those that are no application of an unknown function do not count."""
     if not variables or truth(body) > 0:
         return body
-    useful = [
+    return z3.ForAll(list(variables), body, patterns=_useful(variables, triggers))
+
+
+def exists(variables: Sequence[Any], body: Any, *triggers: Any) -> Any:
+    """``body`` for some values; ``triggers``, as above, where it is denied, besides what z3 might choose."""
+    if not triggers:
+        return z3.Exists(list(variables), body)
+    found = (*triggers, *_applications(variables, body))
+    return z3.Exists(list(variables), body, patterns=_useful(variables, found))
+
+
+def _applications(variables: Sequence[Any], body: Any) -> list[Any]:
+    """The terms in it that have all the variables as arguments."""
+    wanted = {v.get_id() for v in variables}
+    found: dict[int, Any] = {}
+    waiting, seen = [body], set()
+    while waiting:
+        term = waiting.pop()
+        if term.get_id() in seen or not z3.is_app(term):
+            continue
+        seen.add(term.get_id())
+        children = term.children()
+        if wanted <= {c.get_id() for c in children}:
+            found[term.get_id()] = term
+        waiting += children
+    return list(found.values())
+
+
+def _useful(variables: Sequence[Any], triggers: Sequence[Any]) -> list[Any]:
+    return [
         t
         for t in triggers
         if z3.is_app(t)
         and t.decl().kind() == z3.Z3_OP_UNINTERPRETED
         and t.num_args() >= len(variables)
     ]
-    return z3.ForAll(list(variables), body, patterns=useful)
+
+
+def clauses(formula: Any) -> list[Any]:
+    """The formula in parts, with the universal quantifiers of each in front, and without variables that have to be
+    something else: z3 finds values for variables in terms that have all of them, in no inner quantifier."""
+    return [_clause(*part) for part in _parts(formula)]
+
+
+_Part = tuple[list[Any], list[Any], Any]
+"""For all values of these, if these hold, so does that."""
+
+
+def _parts(formula: Any) -> list[_Part]:
+    if z3.is_and(formula):
+        return [part for conjunct in formula.children() for part in _parts(conjunct)]
+    if z3.is_implies(formula):
+        condition, then = formula.children()
+        conditions = _conjuncts(condition)
+        return [(of, [*conditions, *given], goal) for of, given, goal in _parts(then)]
+    if z3.is_quantifier(formula) and formula.is_forall():
+        new = [z3.FreshConst(formula.var_sort(n), "x") for n in range(formula.num_vars())]
+        body = z3.substitute_vars(formula.body(), *reversed(new))
+        return [([*new, *of], given, goal) for of, given, goal in _parts(body)]
+    return [([], [], formula)]
+
+
+def _conjuncts(formula: Any) -> list[Any]:
+    if z3.is_and(formula):
+        return [c for child in formula.children() for c in _conjuncts(child)]
+    return [formula]
+
+
+def _clause(variables: list[Any], given: list[Any], goal: Any) -> Any:
+    for condition in given:
+        if not z3.is_eq(condition):
+            continue
+        for variable, value in (condition.children(), reversed(condition.children())):
+            known = [v for v in variables if v.eq(variable)]
+            # Of constants: none can be part of itself.
+            if known and value.num_args() == 0 and z3.is_app(value) and not value.eq(variable):
+                rest = [v for v in variables if not v.eq(variable)]
+                others = [z3.substitute(c, (variable, value)) for c in given if c is not condition]
+                return _clause(rest, others, z3.substitute(goal, (variable, value)))
+    body = z3.Implies(z3.And(*given), goal) if given else goal
+    return z3.ForAll(variables, body) if variables else body

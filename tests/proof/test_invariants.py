@@ -39,6 +39,19 @@ def test_proved(path: Path) -> None:
         ("proved_elements", "pte[m] = p;", ""),
         ("proved_elements", "{Entry(m, false)};", "{Entry(m, true)};"),
         ("proved_elements", "pv_list[p] = pv_list[p] - {Entry(m, false)};", ""),
+        ("proved_transfer", "append(pv_list[p], Entry(m, p));", ""),
+        ("proved_transfer", "remove(pv_list[p], Entry(m, p));", ""),
+        ("proved_transfer", "mapped[m][r] = false;", ""),
+        (
+            "proved_transfer",
+            "for p in pages(r) ascending { remove",
+            "for p in pages(r) - {Page(0)} ascending { remove",
+        ),
+        (
+            "proved_transfer",
+            "    lock_run(r);\n    mapped[m][r] = true;",
+            "    mapped[m][r] = true;\n    lock_run(r);",
+        ),
     ],
 )
 def test_not_proved_when_broken(spec: str, right: str, wrong: str) -> None:
@@ -46,5 +59,6 @@ def test_not_proved_when_broken(spec: str, right: str, wrong: str) -> None:
     assert right in text
     model = model_of_text(text.replace(right, wrong, 1))
 
-    assert violated(instances(model)) & names(model)
-    assert not proved(model) & names(model)
+    wrong = violated(instances(model)) & names(model)
+    assert wrong
+    assert not proved(model) & wrong

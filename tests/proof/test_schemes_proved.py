@@ -6,7 +6,7 @@ import functools
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,11 @@ from pvcheck.proof.prove import Failed, prove_part
 SPECS = Path(__file__).parent.parent.parent / "specs"
 RESULTS = SPECS.parent / "pvcheck" / "docs" / "results.md"
 SCHEMES = sorted(p.stem for p in SPECS.glob("*.facts"))
+WITH_INVARIANTS = [
+    scheme
+    for scheme in SCHEMES
+    if any(title.endswith("but not") for title in facts.read(SPECS / f"{scheme}.pv"))
+]
 FIXED = {"DEMOTE_FAILS": False, "ALLOC_FAILS": False}
 """For mutants, which show without: it is quicker."""
 MUTANTS = {
@@ -36,6 +41,13 @@ MUTANTS = {
     "ADVISE_KEEPS": ("pmap_advise", "lock-misuse"),
 }
 """Of obm: the operation in which a mutant cannot be proved, and the property."""
+INVARIANTS = ("coverage", "no_phantom", "unique")
+MUTANTS_OF_INVARIANTS = {
+    "MU07": ("pmap_remove", "coverage"),
+    "MU08": ("pmap_enter", "coverage"),
+    "MU65": ("pmap_enter_quick", "unique"),
+    "ENTER_PDE_OVER": ("pmap_enter_pde", "unique"),
+}
 OF_OTHERS = [
     (scheme, mutant.name, mutant.violated)
     for scheme in SCHEMES
@@ -44,10 +56,20 @@ OF_OTHERS = [
 ]
 
 
-def open_properties(operation: str, mutant: str | None = None) -> set[str]:
-    model = load(SPECS / "obm.pv", mutant=mutant)
+def open_properties(operation: str, mutant: str, invariants: Sequence[str] = ()) -> set[str]:
+    spec = SPECS / "obm.pv"
+    model = load(spec, mutant=mutant, lemmas=True)
     part = next(p for p in parts(model) if p.operation == operation)
-    return {f.property for f in prove_part(model, part, frozenset(), FIXED).failed}
+    asked = [i for i in model.invariants if i.lemma or i.name in invariants]
+    made = prove_part(
+        model,
+        part,
+        frozenset(),
+        FIXED,
+        invariants=asked if invariants else (),
+        guarded={v.name for v in model.variables} if invariants else (),
+    )
+    return {f.property for f in made.failed}
 
 
 def first_open(scheme: str, mutant: str, properties: set[str]) -> Failed | None:
@@ -64,10 +86,11 @@ def first_open(scheme: str, mutant: str, properties: set[str]) -> Failed | None:
 
 
 @functools.cache
-def proof(scheme: str) -> Mapping[str, int]:
+def proof(scheme: str, *properties: str) -> Mapping[str, int]:
     """How many obligations each property has that is proved, from the facts beside the specification, which
     are those of its present state."""
     command = [sys.executable, "-m", "pvcheck", "prove", str(SPECS / f"{scheme}.pv")]
+    command += [f"--property={name}" for name in properties]
     made = subprocess.run(
         [*command, "--format", "json"], capture_output=True, text=True, check=False
     )
@@ -86,11 +109,18 @@ def test_locks_are_used_as_they_should_be_for_all_sizes(scheme: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_table_in_the_documents(request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("scheme", WITH_INVARIANTS)
+def test_lists_are_as_they_should_be_for_all_sizes(scheme: str) -> None:
+    assert proof(scheme, *INVARIANTS).keys() == set(INVARIANTS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("which", ["locks", "lists"])
+def test_the_tables_in_the_documents(which: str, request: pytest.FixtureRequest) -> None:
     text = RESULTS.read_text(encoding="utf-8")
-    begin = text.index("| scheme | deadlock |")
+    table = "\n".join(rows() if which == "locks" else rows_of_invariants())
+    begin = text.index(table.split("\n", 1)[0])
     end = text.index("\n\n", begin)
-    table = "\n".join(rows())
     if request.config.getoption("--update-golden"):
         RESULTS.write_text(f"{text[:begin]}{table}{text[end:]}", encoding="utf-8")
     else:
@@ -107,6 +137,22 @@ def rows() -> Iterator[str]:
         yield f"| {scheme} | {' | '.join(proved)} | {checked} |"
 
 
+def rows_of_invariants() -> Iterator[str]:
+    yield f"| scheme | {' | '.join(INVARIANTS)} |"
+    yield f"|{' --- |' * (len(INVARIANTS) + 1)}"
+    for scheme in WITH_INVARIANTS:
+        shown = proof(scheme, *INVARIANTS)
+        yield f"| {scheme} | {' | '.join(f'proved ({shown[name]:,})'.replace(',', ' ') for name in INVARIANTS)} |"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mutant", MUTANTS_OF_INVARIANTS)
+def test_mutants_of_invariants_are_not_proved(mutant: str) -> None:
+    operation, property_ = MUTANTS_OF_INVARIANTS[mutant]
+
+    assert property_ in open_properties(operation, mutant, INVARIANTS)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_mutants_are_not_proved(mutant: str) -> None:
@@ -119,6 +165,7 @@ def test_no_mutant_of_locks_is_left_out() -> None:
     declared = read(SPECS / "obm.pv").mutants
 
     assert {m.name for m in declared if m.violated in ABOUT_LOCKS} == set(MUTANTS)
+    assert {m.name for m in declared if m.violated in INVARIANTS} == set(MUTANTS_OF_INVARIANTS)
 
 
 @pytest.mark.slow
