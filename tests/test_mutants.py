@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from shipped import OBM, ROOT, does_what_it_declares
 
-from pvcheck.load import mutants
+from pvcheck.load import load, mutants
 
 MUTANTS = {m.name: m for m in mutants(ROOT / OBM)}
 
@@ -38,3 +38,13 @@ def test_mutants_violate_properties_of_many_kinds() -> None:
         "coverage",
         "writeable_flag",
     }
+
+
+def test_lemmas_are_for_proofs_of_mutants_only() -> None:
+    spec = ROOT / OBM
+    lemmas = {i.name for i in load(spec).invariants if i.lemma}
+
+    assert lemmas == {"in_transit", "one_size", "first_of_region"}
+    assert not any(i.lemma for i in load(spec, mutant="MU07").invariants)
+    kept = {i.name for i in load(spec, mutant="MU07", lemmas=True).invariants if i.lemma}
+    assert kept == lemmas

@@ -135,6 +135,8 @@ def _transfers(entry: Entry, over: Over, body: _Body) -> Iterator[Template]:
             continue
         yield Template(f"{name} so far", _so_far(entry, over, transfer), True)
         yield Template(f"{name} else same", _else_same(entry, over, transfer), True)
+        if not transfer.comes:
+            yield Template(f"{name} were there", _were_there(entry, over, transfer), True)
 
 
 class _Body:
@@ -277,6 +279,18 @@ def _so_far(entry: Entry, over: Over, transfer: _Transfer) -> Callable[[ThreadSt
         there = members(state.heap[transfer.variable.name](*turn))(*element)
         past = turn_past(entry.setting, state, over, turn)
         return z3.ForAll(list(turn), implies(past, there if transfer.comes else negation(there)))
+
+    return formula
+
+
+def _were_there(entry: Entry, over: Over, transfer: _Transfer) -> Callable[[ThreadState], Any]:
+    """What has gone was there when the loop was entered."""
+    was = entry.state.heap[transfer.variable.name]
+
+    def formula(state: ThreadState) -> Any:
+        turn, element = _element(entry, over, transfer, state)
+        there = members(was(*turn))(*element)
+        return z3.ForAll(list(turn), implies(turn_past(entry.setting, state, over, turn), there))
 
     return formula
 

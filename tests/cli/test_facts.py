@@ -12,6 +12,7 @@ import pytest
 from pvcheck import facts, proving
 from pvcheck.cli.main import main
 from pvcheck.load import load
+from pvcheck.proof.parts import parts
 from pvcheck.proof.prove import PartResult
 
 SPEC = Path("specs/pages.pv")
@@ -144,3 +145,25 @@ def test_they_are_of_the_whole_specification(
 ) -> None:
     assert main(["prove", str(SPEC), "--infer", *option]) == 2
     assert "--infer is for whole specifications" in capsys.readouterr().err
+
+
+def test_what_is_not_known_of_invariants_is_kept(tmp_path: Path) -> None:
+    source = Path(__file__).parent.parent / "proof" / "invariants" / "proved_transfer.pv"
+    spec = tmp_path / source.name
+    spec.write_text(source.read_text())
+    asked = [f"--property={name}" for name in ("coverage", "no_phantom", "unique")]
+    asked.append("--quiet")
+    assert main(["prove", str(spec), "--infer", *asked]) == 0
+
+    known = facts.read(spec)
+    part = next(p for p in parts(load(spec)) if p.operation == "enter")
+    # The loop that puts the pages on their lists one by one.
+    assert any("append(pv_list[p]" in name for name in known[part.title_of_lacking])
+    assert not any("mapped" in name for name in known[part.title_of_lacking])
+
+    # Who asks about locks only leaves it alone, and it is no more than a hint.
+    assert main(["prove", str(spec), "--infer", "--quiet"]) == 0
+    assert facts.read(spec) == known
+    document = dict.fromkeys(known, [])
+    spec.with_suffix(".facts").write_text(json.dumps(document))
+    assert main(["prove", str(spec), *asked]) == 0
