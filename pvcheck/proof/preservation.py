@@ -24,6 +24,8 @@ from pvcheck.proof.z3_terms import TRUE, clauses
 
 _QUICK = Try(near=True, relevancy=2, models=False, resources=2_000_000)
 _LONG = Try(near=True, relevancy=2, models=False, resources=10_000_000)
+_MODELS = Try(near=True, relevancy=2, models=True, resources=2_000_000)
+"""Dear where the answer is no, as it often is of what is known at locations: not tried there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ class Preservation:
                 i.name
                 for i in self._windowed
                 if self._name(place.number, i.name) not in self._skip
-                and self._shows(place, i.name, (), place.closed[i.name])
+                and self._shows(place, i.name, (), place.closed[i.name], models=False)
             }
             self._solvers.clear()
 
@@ -198,7 +200,15 @@ class Preservation:
 
     # Questions
 
-    def _shows(self, place: _Place, name: str | None, given: Sequence[Any], goal: Any) -> bool:
+    def _shows(
+        self,
+        place: _Place,
+        name: str | None,
+        given: Sequence[Any],
+        goal: Any,
+        *,
+        models: bool = True,
+    ) -> bool:
         """Whether a claim about an invariant follows at a location: from what is known near it or, if that
         does not do, from farther away."""
         windowed = any(i.name == name for i in self._windowed)
@@ -209,8 +219,10 @@ class Preservation:
         last = (everywhere, everywhere)
         for area in dict.fromkeys([(own, own), (near, near), (everywhere, near), last]):
             solvers = self._solver(*area, place)
-            how = _LONG if area == last else _QUICK
-            open_ = [part for part in open_ if not solvers.proves(given, part, (how,))]
+            tries = [_LONG if area == last else _QUICK]
+            if models and area == (near, near):
+                tries.append(_MODELS)
+            open_ = [part for part in open_ if not solvers.proves(given, part, tries)]
             if not open_:
                 return True
         return False
