@@ -219,13 +219,14 @@ class Preservation:
         last = (everywhere, everywhere)
         for area in dict.fromkeys([(own, own), (near, near), (everywhere, near), last]):
             solvers = self._solver(*area, place)
-            tries = [_LONG if area == last else _QUICK]
-            if models and area == (near, near):
-                tries.append(_MODELS)
-            open_ = [part for part in open_ if not solvers.proves(given, part, tries)]
+            how = _LONG if area == last else _QUICK
+            open_ = [part for part in open_ if not solvers.proves(given, part, (how,))]
             if not open_:
                 return True
-        return False
+        if not models:
+            return False
+        solvers = self._solver(near, near, place)
+        return all(solvers.proves(given, part, (_MODELS,)) for part in open_)
 
     def _all_known(self, place: _Place) -> bool:
         return place.node.step is not None and len(place.known) == len(self._windowed)
