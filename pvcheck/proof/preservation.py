@@ -86,7 +86,9 @@ class Preservation:
         self._windowed = [i for i in self.obligations.inside if self.obligations.asks_for_locks(i)]
         self._places = {number: self._place(number) for number in unfolding.nodes}
         self._order = list(unfolding.nodes)
-        self._heads = {a.head for node in unfolding.nodes.values() for a in node.arrivals}
+        # What other parts bring along to the cut is not known here.
+        heads = {a.head for node in unfolding.nodes.values() for a in node.arrivals}
+        self._heads = heads - {unfolding.setting.cut}
         self._names = dict(_names(unfolding))
         self._solvers: dict[tuple[frozenset[int], frozenset[int]], Solvers] = {}
         self._alive: set[tuple[int, str]] = set()
