@@ -284,7 +284,8 @@ def test_instances_of_the_gallery(name: str) -> None:
 
     found = same(what)
 
-    assert found["transactions"] * 2 < found["all"]
+    # (Lemmas ask who holds a lock, so that taking one is seen.)
+    assert found["transactions"] * 3 < found["all"] * 2
 
 
 @pytest.mark.slow
