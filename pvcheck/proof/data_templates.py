@@ -26,6 +26,7 @@ from pvcheck.proof.state import Nothing, Setting, ThreadState
 from pvcheck.proof.theory import inner
 from pvcheck.proof.traversal import Over, turn_past
 from pvcheck.proof.values import (
+    Function,
     OutsideFragment,
     Terms,
     Value,
@@ -133,10 +134,13 @@ def _transfers(entry: Entry, over: Over, body: _Body) -> Iterator[Template]:
             _element(entry, over, transfer, entry.state)
         except OutsideFragment:
             continue
-        yield Template(f"{name} so far", _so_far(entry, over, transfer), True)
+        gone = not transfer.comes
+        so_far = _past(entry, over, transfer, there=not gone)
+        yield Template(f"{name} so far", so_far, True)
         yield Template(f"{name} else same", _else_same(entry, over, transfer), True)
-        if not transfer.comes:
-            yield Template(f"{name} were there", _were_there(entry, over, transfer), True)
+        if gone:
+            was = entry.state.heap[transfer.variable.name]
+            yield Template(f"{name} were there", _past(entry, over, transfer, was), True)
 
 
 class _Body:
@@ -271,26 +275,22 @@ def _element(
     return turn, _evaluated(entry, over, (transfer.element, type_), state, turn)
 
 
-def _so_far(entry: Entry, over: Over, transfer: _Transfer) -> Callable[[ThreadState], Any]:
-    """The elements of past turns have come, or gone."""
+def _past(
+    entry: Entry,
+    over: Over,
+    transfer: _Transfer,
+    of: Function | None = None,
+    *,
+    there: bool = True,
+) -> Callable[[ThreadState], Any]:
+    """The elements of past turns are there, or not. ``of``: the variable at another time."""
 
     def formula(state: ThreadState) -> Any:
         turn, element = _element(entry, over, transfer, state)
-        there = members(state.heap[transfer.variable.name](*turn))(*element)
+        heap = state.heap[transfer.variable.name] if of is None else of
+        inside = members(heap(*turn))(*element)
         past = turn_past(entry.setting, state, over, turn)
-        return z3.ForAll(list(turn), implies(past, there if transfer.comes else negation(there)))
-
-    return formula
-
-
-def _were_there(entry: Entry, over: Over, transfer: _Transfer) -> Callable[[ThreadState], Any]:
-    """What has gone was there when the loop was entered."""
-    was = entry.state.heap[transfer.variable.name]
-
-    def formula(state: ThreadState) -> Any:
-        turn, element = _element(entry, over, transfer, state)
-        there = members(was(*turn))(*element)
-        return z3.ForAll(list(turn), implies(turn_past(entry.setting, state, over, turn), there))
+        return z3.ForAll(list(turn), implies(past, inside if there else negation(inside)))
 
     return formula
 

@@ -42,15 +42,15 @@ class _Place:
 
     number: int
     node: Node
-    closed: Mapping[str, Any]
-    """By invariant with a window: that it would hold if the thread's locks were free, where its step meets
-    the state."""
+    closed: Mapping[str, Sequence[Any]]
+    """By invariant with a window, in clauses: that it would hold if the thread's locks were free, where its
+    step meets the state."""
     defined: Any
     """What defines the unknowns in these formulas."""
     assumed: Any
     """The invariants, of the state that is met."""
     claims: Sequence[tuple[Claim, Any]]
-    ways: Sequence[tuple[Arrival, Mapping[str, Any], Any]]
+    ways: Sequence[tuple[Arrival, Mapping[str, Sequence[Any]], Any]]
     """To heads of loops: what is to be shown there by invariant, and from what."""
     known: set[str] = field(default_factory=set)
     """The invariants of which ``closed`` is known."""
@@ -60,8 +60,12 @@ class _Place:
         return [
             self.defined,
             self.assumed,
-            *(part for name in sorted(self.known) for part in clauses(self.closed[name])),
+            *(clause for name in sorted(self.known) for clause in self.closed[name]),
         ]
+
+
+_Area = tuple[frozenset[int], frozenset[int]]
+"""Locations on the ways to a place, and those of them at which invariants are looked at."""
 
 
 class Preservation:
@@ -90,7 +94,10 @@ class Preservation:
         heads = {a.head for node in unfolding.nodes.values() for a in node.arrivals}
         self._heads = heads - {unfolding.setting.cut}
         self._names = dict(_names(unfolding))
-        self._solvers: dict[tuple[frozenset[int], frozenset[int]], Solvers] = {}
+        self._everywhere = {
+            number: self._near(place, lambda _: False) for number, place in self._places.items()
+        }
+        self._solvers: dict[_Area, Solvers] = {}
         self._alive: set[tuple[int, str]] = set()
         self._data: dict[str, Candidate] = {}
         self._skip: frozenset[str] = frozenset()
@@ -110,12 +117,12 @@ class Preservation:
         assumed = self.obligations.of_world(node.step.world, node.here)
         return _Place(number, node, closed, defined, all_of(assumed), claims, ways)
 
-    def _closed(self, world: World, here: Any) -> tuple[dict[str, Any], Any]:
-        found: dict[str, Any] = {}
+    def _closed(self, world: World, here: Any) -> tuple[dict[str, Sequence[Any]], Any]:
+        found: dict[str, Sequence[Any]] = {}
         defined: list[Any] = []
         for invariant in self._windowed:
             it = formulas(self._unfolding.setting, invariant, as_if_free(world))
-            found[invariant.name] = implies(here, it.holds)
+            found[invariant.name] = clauses(implies(here, it.holds))
             defined += it.facts
         return found, all_of(defined)
 
@@ -147,7 +154,7 @@ class Preservation:
                 start = min(again)
                 continue
             found[number] = [
-                Shown(c, self._shows(place, c.property, (facts, *c.given), c.goal))
+                Shown(c, self._shows(place, c.property, (facts, *c.given), clauses(c.goal)))
                 for c, facts in place.claims
             ]
             start += 1
@@ -183,16 +190,16 @@ class Preservation:
         """Drop candidates that a location does not bring along to heads; these heads."""
         dropped = set()
         for arrival, closed, given in place.ways:
-            for name, goal in closed.items():
+            for name, goals in closed.items():
                 if (arrival.head, name) in self._alive and not self._shows(
-                    place, name, (given, *arrival.given), goal
+                    place, name, (given, *arrival.given), goals
                 ):
                     self._alive.discard((arrival.head, name))
                     dropped.add(arrival.head)
         for check in place.node.checks:
             candidate = check.candidate
             if candidate.name in self._data and not self._shows(
-                place, None, check.given, check.goal
+                place, None, check.given, clauses(check.goal)
             ):
                 del self._data[candidate.name]
                 dropped.add(candidate.head)
@@ -207,28 +214,39 @@ class Preservation:
         place: _Place,
         name: str | None,
         given: Sequence[Any],
-        goal: Any,
+        goals: Sequence[Any],
         *,
         models: bool = True,
     ) -> bool:
         """Whether a claim about an invariant follows at a location: from what is known near it or, if that
         does not do, from farther away."""
-        windowed = any(i.name == name for i in self._windowed)
-        own = self._near(place, (lambda p: name in p.known) if windowed else self._all_known)
-        near = self._near(place, self._all_known)
-        everywhere = self._near(place, lambda _: False)
-        open_ = clauses(goal)
-        last = (everywhere, everywhere)
-        for area in dict.fromkeys([(own, own), (near, near), (everywhere, near), last]):
+        everywhere = self._everywhere[place.number]
+        open_, asked = goals, set()
+        for area in self._areas(place, name):
+            if area in asked:
+                continue
+            asked.add(area)
             solvers = self._solver(*area, place)
-            how = _LONG if area == last else _QUICK
+            how = _LONG if area == (everywhere, everywhere) else _QUICK
             open_ = [part for part in open_ if not solvers.proves(given, part, (how,))]
             if not open_:
                 return True
         if not models:
             return False
+        near = self._near(place, self._all_known)
         solvers = self._solver(near, near, place)
         return all(solvers.proves(given, part, (_MODELS,)) for part in open_)
+
+    def _areas(self, place: _Place, name: str | None) -> Iterator[_Area]:
+        """From near to far; some may be the same."""
+        windowed = any(i.name == name for i in self._windowed)
+        own = self._near(place, (lambda p: name in p.known) if windowed else self._all_known)
+        yield own, own
+        near = self._near(place, self._all_known)
+        yield near, near
+        everywhere = self._everywhere[place.number]
+        yield everywhere, near
+        yield everywhere, everywhere
 
     def _all_known(self, place: _Place) -> bool:
         return place.node.step is not None and len(place.known) == len(self._windowed)
@@ -246,7 +264,7 @@ class Preservation:
         return frozenset(seen)
 
     def _solver(self, ways: frozenset[int], where: frozenset[int], place: _Place) -> Solvers:
-        """``ways``: locations on the ways to the place; ``where``: those at which invariants are looked at."""
+        """See ``_Area``."""
         if (ways, where) not in self._solvers:
             facts = [c.literal for c in self._data.values()]
             known = [self._always.together, *facts, place.node.here]

@@ -229,17 +229,7 @@ class Prover:
                         Failed(claim.property, claim.span, claim.what, self._part.operation)
                     )
         # Other parts rest on it.
-        failed += [
-            Failed(
-                property_,
-                self._unfolding.nodes[self._part.cut].location.span,
-                f"after {self._part.operation}: {name}",
-                self._part.operation,
-            )
-            for name in self._lost
-            if self._part.cut is not None
-            for property_ in ABOUT_LOCKS
-        ]
+        failed += self._not_brought_along(ABOUT_LOCKS)
         return PartResult(
             self._part,
             proved,
@@ -249,6 +239,18 @@ class Prover:
             frozenset(self._alive),
             axioms=axioms_of(self._setting.theory),
         )
+
+    def _not_brought_along(self, properties: Sequence[str]) -> list[Failed]:
+        """What other parts rest on and this one loses is open of each property."""
+        cut, operation = self._part.cut, self._part.operation
+        if cut is None:
+            return []
+        span = self._unfolding.nodes[cut].location.span
+        return [
+            Failed(property_, span, f"after {operation}: {name}", operation)
+            for name in self._lost
+            for property_ in properties
+        ]
 
     def with_invariants(
         self, result: PartResult, invariants: Sequence[Invariant], lacking: Collection[str]
@@ -275,15 +277,7 @@ class Prover:
             for s in shown
             if not s.shown
         ]
-        if self._lost and self._part.cut is not None:
-            at_cut = self._unfolding.nodes[self._part.cut].location.span
-            failed += [
-                Failed(
-                    i.name, at_cut, f"after {self._part.operation}: {name}", self._part.operation
-                )
-                for name in self._lost
-                for i in invariants
-            ]
+        failed += self._not_brought_along([i.name for i in invariants])
         return replace(
             result,
             proved=proved,
