@@ -19,8 +19,7 @@ from pvcheck.model.expr import Const, Expr, Local, Param, Read, Self
 from pvcheck.model.model import DEADLOCK, Fault
 from pvcheck.model.types import LockSet, Optional, SetOf, Struct, Type
 from pvcheck.model.walk import nodes
-from pvcheck.proof.state import kept_elements
-from pvcheck.proof.stepping import ALL_FAULTS, Stepping, Way, guard_of_elements
+from pvcheck.proof.stepping import ALL_FAULTS, Stepping, Way
 from pvcheck.proof.theory import inner
 from pvcheck.proof.values import (
     Function,
@@ -116,29 +115,15 @@ class Assigning(Stepping):
         except OutsideFragment as outside:
             self._outside(way, place.indices, span, outside.what)
             self._claim(Fault.RACE, way, FALSE, span, outside.what)
-            self._claim_elements(variable.name, None, way, span)
             new = self._setting.anything(variable.name, "outside")
             world.replace(variable.name, lambda _: new)
             return
         self._claim(Fault.RACE, way, world.may_write(variable.name, at), span, "no race")
         value = self._value(way, assign.value, span, place.type)
-        old = world.heap[variable.name]
         if place.path:
-            value = self._put(way, old(*at), variable.type, assign, value)
-        self._claim_elements(variable.name, (old(*at), value), way, span)
+            old = world.heap[variable.name](*at)
+            value = self._put(way, old, variable.type, assign, value)
         world.write(variable.name, at, value)
-
-    def _claim_elements(
-        self, variable: str, change: tuple[Value, Value] | None, way: Way, span: Span
-    ) -> None:
-        """That what comes and goes is guarded by a lock of its own, as is assumed; ``change``: from what to
-        what."""
-        if variable in self._setting.element_guards:
-            goal = FALSE
-            if change is not None and not any(isinstance(value, Opaque) for value in change):
-                goal = kept_elements(way.world, variable, *change)
-            what = f"who changes {variable} holds the lock of what comes or goes"
-            self._claim(guard_of_elements(variable), way, goal, span, what)
 
     def _for_each(self, loop: ForEach, way: Way) -> None:
         """A loop inside a step: its assignments at once, if none depends on another."""
@@ -210,7 +195,6 @@ class Assigning(Stepping):
             leaves = terms(value)
         except OutsideFragment as outside:
             self._outside(turn, assign, assign.span, outside.what)
-            self._claim_elements(variable.name, None, turn, assign.span)
             new = self._setting.anything(variable.name, f"after.{variable.name}")
             way.world.replace(variable.name, lambda _: new)
             return
@@ -253,8 +237,7 @@ class Assigning(Stepping):
         # One turn from any state, for who may touch what.
         before = len(self._step.claims)
         self.run(loop.body, turn, lambda _: None)
-        guards = map(guard_of_elements, self._setting.element_guards)
-        about = {str(Fault.RACE), DEADLOCK, *guards}
+        about = {str(Fault.RACE), DEADLOCK}
         kept = [c for c in self._step.claims[before:] if c.property in about]
         del self._step.claims[before:]
         self._step.claims.extend(kept)

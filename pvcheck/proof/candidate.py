@@ -32,8 +32,14 @@ class Entry:
     changes: Changes
     state: ThreadState
     takes: Takes
-    body: tuple[Code, ...] = ()
-    """The steps of the loop."""
+    inside: frozenset[int] = frozenset()
+    """The locations of the loop."""
+
+    @property
+    def body(self) -> tuple[Code, ...]:
+        """The steps of the loop."""
+        locations = self.setting.family.locations
+        return tuple(locations[number].code for number in sorted(self.inside))
 
 
 Takes = Mapping[tuple[int, int], Op]

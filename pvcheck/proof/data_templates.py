@@ -5,28 +5,26 @@ Only invariants need these candidates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from itertools import product
 from typing import Any
 
 import z3
 
-from pvcheck.model.code import Assign, ForEach, Pick
-from pvcheck.model.expr import Apply, Bound, Expr, Local, Op, Read
+from pvcheck.model.expr import Bound, Expr
 from pvcheck.model.model import Variable
-from pvcheck.model.parts import rebuild
-from pvcheck.model.types import ListOf, SetOf, Type
-from pvcheck.model.walk import nodes
+from pvcheck.model.types import ListOf, Optional, SetOf, Type
 from pvcheck.proof.candidate import Entry, Template
 from pvcheck.proof.evaluation import Notes
 from pvcheck.proof.expressions import Evaluator
+from pvcheck.proof.loop_body import TURN, Body, Transfer
 from pvcheck.proof.state import Nothing, Setting, ThreadState
 from pvcheck.proof.theory import inner
 from pvcheck.proof.traversal import Over, turn_past
 from pvcheck.proof.values import (
     Function,
+    Maybe,
     OutsideFragment,
     Terms,
     Value,
@@ -48,17 +46,20 @@ def data(entry: Entry, overs: Sequence[Over]) -> Iterator[Template]:
         written = variable.name in entry.changes.written
         if written or entry.setting.protecting[variable.name] & entry.changes.locks:
             yield from _kept(entry, variable, written=written)
-    body = _Body(entry)
+    body = Body(entry)
     for over in overs:
         yield from _of_turn(entry, over, body)
         yield from _transfers(entry, over, body)
+        yield from _tests(entry, over, body)
+        yield from _results(entry, over, body)
 
 
 # Elements that stay
 
 
 def _kept(entry: Entry, variable: Variable, *, written: bool) -> Iterator[Template]:
-    """What locals name is as it was; where nothing is written, all that has the same lock as a local."""
+    """What locals name is as it was; where nothing is written, all that has the same lock as a local. Where
+    something is, of an optional one nothing has come there."""
     if entry.setting.theory.is_opaque(variable.type) or variable.guard is None:
         return
     by_lock = {
@@ -67,13 +68,37 @@ def _kept(entry: Entry, variable: Variable, *, written: bool) -> Iterator[Templa
         for index in guard.lock.indices
         if isinstance(index, Bound)
     }
-    named = [b for b in variable.binders if written or b.number in by_lock]
-    if not named or (written and isinstance(variable.type, ListOf | SetOf)):
+    same = partial(same_value, entry.setting.theory, type_=variable.type)
+    if not written:
+        yield from _compared(entry, variable, by_lock, same, "same")
+    elif not isinstance(variable.type, ListOf | SetOf):
+        yield from _compared(entry, variable, {b.number for b in variable.binders}, same, "same")
+        if isinstance(variable.type, Optional):
+            yield from _compared(entry, variable, by_lock, _no_more, "no more")
+
+
+def _no_more(now: Value, was: Value) -> Any:
+    assert isinstance(now, Maybe)
+    assert isinstance(was, Maybe)
+    return implies(now.some, was.some)
+
+
+def _compared(
+    entry: Entry,
+    variable: Variable,
+    named: Collection[int],
+    how: Callable[[Value, Value], Any],
+    what: str,
+) -> Iterator[Template]:
+    """Elements at the head, and when the loop was entered. ``named``: the binders of which locals are values."""
+    binders = [b for b in variable.binders if b.number in named]
+    if not binders:
         return
-    for slots in product(*(_unchanged(entry, b.type) for b in named)):
+    for slots in product(*(_unchanged(entry, b.type) for b in binders)):
         names = ", ".join(entry.setting.family.locals[slot].name for slot in slots)
-        at = dict(zip((b.number for b in named), slots, strict=True))
-        yield Template(f"{variable.name} of {names} same", _same(entry, variable, at), True)
+        at = dict(zip((b.number for b in binders), slots, strict=True))
+        name = f"{variable.name} of {names} {what}"
+        yield Template(name, _comparison(entry, variable, at, how), True)
 
 
 def _unchanged(entry: Entry, type_: Type) -> list[int]:
@@ -86,7 +111,9 @@ def _unchanged(entry: Entry, type_: Type) -> list[int]:
     return list(found.values())
 
 
-def _same(entry: Entry, variable: Variable, at: dict[int, int]) -> Callable[[ThreadState], Any]:
+def _comparison(
+    entry: Entry, variable: Variable, at: dict[int, int], how: Callable[[Value, Value], Any]
+) -> Callable[[ThreadState], Any]:
     """``at``: by binder, the local that is its value."""
     theory, was = entry.setting.theory, entry.state.heap[variable.name]
 
@@ -100,34 +127,16 @@ def _same(entry: Entry, variable: Variable, at: dict[int, int]) -> Callable[[Thr
                 new = theory.constants("i", binder.type)
                 index += new
                 free += new
-        now = state.heap[variable.name]
-        same = same_value(theory, now(*index), was(*index), variable.type)
-        return z3.ForAll(free, same) if free else same
+        holds = how(state.heap[variable.name](*index), was(*index))
+        return z3.ForAll(free, holds) if free else holds
 
     return formula
 
 
 # Elements that come or go, one in each turn
 
-_COMES = (Op.APPEND, Op.PREPEND, Op.INSERT)
-_GOES = (Op.REMOVE, Op.DISCARD)
 
-
-@dataclass(frozen=True)
-class _Transfer:
-    """``V[x] = V[x] with E(x)``, or without, in the turn of ``x``."""
-
-    variable: Variable
-    comes: bool
-    element: Expr
-    """The turn's element is bound in it."""
-
-
-_TURN = -1
-"""The number of a binder."""
-
-
-def _transfers(entry: Entry, over: Over, body: _Body) -> Iterator[Template]:
+def _transfers(entry: Entry, over: Over, body: Body) -> Iterator[Template]:
     for transfer in body.transfers(over):
         name = f"{transfer.variable.name} by {entry.setting.family.locals[over.turn].name}"
         try:
@@ -143,87 +152,22 @@ def _transfers(entry: Entry, over: Over, body: _Body) -> Iterator[Template]:
             yield Template(f"{name} were there", _past(entry, over, transfer, was), True)
 
 
-class _Body:
-    """The assignments of a loop."""
+class _Seen(Nothing):
+    """What a thread knows of a state."""
 
-    def __init__(self, entry: Entry) -> None:
-        self._entry = entry
-        self._assigns = [n for n in nodes(entry.body) if isinstance(n, Assign)]
-        self._otherwise = {n.slot for n in nodes(entry.body) if isinstance(n, Pick | ForEach)}
-
-    @cached_property
-    def _values(self) -> dict[int, list[Expr]]:
-        """By local: what is assigned to it."""
-        found: dict[int, list[Expr]] = {}
-        for assign in self._assigns:
-            if assign.place.slot is not None:
-                partly = bool(assign.place.path) or assign.place.slot in self._otherwise
-                found.setdefault(assign.place.slot, []).extend([assign.value] * (1 + partly))
-        return found
-
-    def of_turn(self, over: Over) -> Iterator[tuple[int, Expr]]:
-        """Locals that are the same in each turn of an element, and what they are."""
-        for slot in self._entry.location.live:
-            if slot in self._entry.changes.slots and slot not in (over.turn, over.rest):
-                local = Local(slot, self._entry.setting.family.locals[slot].type)
-                value = self._resolve(local, over)
-                if value is not None:
-                    yield slot, value
-
-    def transfers(self, over: Over) -> Iterator[_Transfer]:
-        for assign in self._assigns:
-            name = assign.place.variable
-            if name is None or assign.place.path or len(assign.place.indices) != 1:
-                continue
-            if sum(a.place.variable == name for a in self._assigns) > 1:
-                continue
-            variable = self._entry.setting.theory.variables[name]
-            match assign.value:
-                case Apply(op=op, args=(Read(variable=read, indices=at), element)) if (
-                    op in _COMES + _GOES and read == name and at == assign.place.indices
-                ):
-                    index, of_turn = self._resolve(at[0], over), self._resolve(element, over)
-                    if index == Bound(_TURN, over.type) and of_turn is not None:
-                        yield _Transfer(variable, op in _COMES, of_turn)
-
-    def _resolve(self, expr: Expr, over: Over) -> Expr | None:
-        """In terms of what the loop does not change, and of the element whose turn it is."""
-        try:
-            return self._in_terms(expr, over)
-        except _NotConstant:
-            return None
-
-    def _in_terms(self, expr: Expr, over: Over, inside: frozenset[int] = frozenset()) -> Expr:
-        """``inside``: of the values of which locals it is a part."""
-        match expr:
-            case Read():
-                raise _NotConstant
-            case Local(slot=slot) if slot == over.turn:
-                return Bound(_TURN, over.type)
-            case Local(slot=slot) if slot in self._entry.changes.slots:
-                values = self._values.get(slot, [])
-                if len(values) != 1 or slot in inside:
-                    raise _NotConstant
-                return self._in_terms(values[0], over, inside | {slot})
-            case Local(slot=slot) if slot not in self._entry.state.locals:
-                raise _NotConstant
-        return rebuild(expr, lambda part: self._in_terms(part, over, inside))
-
-
-class _NotConstant(Exception):
-    """It is something else in each turn."""
-
-
-class _Locals(Nothing):
     def __init__(self, setting: Setting, state: ThreadState) -> None:
         super().__init__(setting)
-        self._locals = state.locals
+        self._state = state
 
     def local(self, slot: int, type_: Type) -> Value:
-        return self._locals[slot]
+        return self._state.locals[slot]
+
+    def read(self, variable: str, indices: Terms) -> Value:
+        found: Value = self._state.heap[variable](*indices)
+        return found
 
 
-def _of_turn(entry: Entry, over: Over, body: _Body) -> Iterator[Template]:
+def _of_turn(entry: Entry, over: Over, body: Body) -> Iterator[Template]:
     locals_ = entry.setting.family.locals
     for slot, value in body.of_turn(over):
         try:
@@ -254,16 +198,79 @@ def _evaluated(
         OutsideFragment: its value is unknown.
     """
     setting, notes = entry.setting, Notes()
-    evaluator = Evaluator(setting.theory, _Locals(setting, state), notes, guarded=False, over=turn)
-    evaluator.bound[_TURN] = setting.theory.shape(over.type, list(turn))
+    evaluator = Evaluator(setting.theory, _Seen(setting, state), notes, guarded=False, over=turn)
+    evaluator.bound[TURN] = setting.theory.shape(over.type, list(turn))
     found = terms(evaluator.as_type(*expr))
     if notes.facts:
         raise OutsideFragment("an unknown element")
     return found
 
 
+# What past turns have made sure of
+
+
+def _tests(entry: Entry, over: Over, body: Body) -> Iterator[Template]:
+    for number, (condition, truth) in enumerate(body.tests(over), 1):
+        formula = _passed(entry, over, condition, truth=truth)
+        try:
+            formula(entry.state)
+        except OutsideFragment:
+            continue
+        name = f"test {number} by {entry.setting.family.locals[over.turn].name}"
+        yield Template(name, formula, True)
+
+
+def _passed(
+    entry: Entry, over: Over, condition: Expr, *, truth: bool
+) -> Callable[[ThreadState], Any]:
+    def formula(state: ThreadState) -> Any:
+        turn = entry.setting.theory.constants("x", over.type)
+        [holds] = _evaluated(entry, over, (condition, condition.type), state, turn)
+        past = turn_past(entry.setting, state, over, turn)
+        return z3.ForAll(list(turn), implies(past, holds if truth else negation(holds)))
+
+    return formula
+
+
+# What past turns have left
+
+
+def _results(entry: Entry, over: Over, body: Body) -> Iterator[Template]:
+    for variable, index, value in body.results(over):
+        formula = _left(entry, over, variable, (index, value))
+        try:
+            formula(entry.state)
+        except OutsideFragment:
+            continue
+        name = f"{variable.name} by {entry.setting.family.locals[over.turn].name} left"
+        yield Template(name, formula, True)
+
+
+def _left(
+    entry: Entry, over: Over, variable: Variable, assigned: tuple[Sequence[Expr], Expr]
+) -> Callable[[ThreadState], Any]:
+    types = entry.setting.theory.binder_types(variable.name)
+    index, value = assigned
+
+    def formula(state: ThreadState) -> Any:
+        turn = entry.setting.theory.constants("x", over.type)
+        at = [
+            term
+            for expr in zip(index, types, strict=True)
+            for term in _evaluated(entry, over, expr, state, turn)
+        ]
+        found = _evaluated(entry, over, (value, variable.type), state, turn)
+        now = state.heap[variable.name](*at)
+        left = entry.setting.theory.shape(variable.type, list(found))
+        past = turn_past(entry.setting, state, over, turn)
+        same = same_value(entry.setting.theory, now, left, variable.type)
+        return z3.ForAll(list(turn), implies(past, same))
+
+    return formula
+
+
 def _element(
-    entry: Entry, over: Over, transfer: _Transfer, state: ThreadState
+    entry: Entry, over: Over, transfer: Transfer, state: ThreadState
 ) -> tuple[Terms, Terms]:
     """A constant for an element of the set, and what comes or goes in its turn.
 
@@ -278,7 +285,7 @@ def _element(
 def _past(
     entry: Entry,
     over: Over,
-    transfer: _Transfer,
+    transfer: Transfer,
     of: Function | None = None,
     *,
     there: bool = True,
@@ -295,7 +302,7 @@ def _past(
     return formula
 
 
-def _else_same(entry: Entry, over: Over, transfer: _Transfer) -> Callable[[ThreadState], Any]:
+def _else_same(entry: Entry, over: Over, transfer: Transfer) -> Callable[[ThreadState], Any]:
     """No others have."""
     variable = transfer.variable
     was = entry.state.heap[variable.name]

@@ -40,8 +40,8 @@ class Loop:
     heads: tuple[int, ...]
     """Where it is entered. A step from inside to one of these is a step back."""
     changes: Changes
-    body: tuple[Code, ...]
-    """The steps from its locations."""
+    inside: frozenset[int]
+    """Its locations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,7 @@ def flow(family: ThreadFamily) -> Flow:
                 continue
             entered = [n for n in body if any(b not in body for b in ways.predecessors(n))]
             heads = tuple(sorted(entered, key=position.__getitem__))
-            inside_it = sorted(body)
-            codes = tuple(family.locations[location].code for location in inside_it)
-            loop = Loop(heads, _together([changes[location] for location in inside_it]), codes)
+            loop = Loop(heads, _together([changes[n] for n in sorted(body)]), frozenset(body))
             loops |= dict.fromkeys(heads, loop)
             steps = [(b, head) for head in heads for b in ways.predecessors(head) if b in body]
             back.update(steps)

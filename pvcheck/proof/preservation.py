@@ -1,4 +1,4 @@
-"""That the steps of one part preserve invariants.
+"""That the steps of one part preserve invariants, and keep to the guards of elements.
 
 Before each step there is more that a thread may know of an invariant with a window than the invariant
 says: it would hold if the locks that this thread holds were free. Mostly that is so, but for the few steps
@@ -17,12 +17,13 @@ from pvcheck.model.model import Invariant
 from pvcheck.proof.discharge import Known, Solvers, Try
 from pvcheck.proof.invariants import Obligations, as_if_free, formulas
 from pvcheck.proof.state import World
-from pvcheck.proof.stepping import Claim
+from pvcheck.proof.stepping import Claim, guard_of_elements
 from pvcheck.proof.unfolding import Arrival, Candidate, Node, Unfolding
 from pvcheck.proof.values import all_of, implies
 from pvcheck.proof.z3_terms import TRUE, clauses
 
 _QUICK = Try(near=True, relevancy=2, models=False, resources=2_000_000)
+_EAGER = Try(near=True, relevancy=0, models=False, resources=2_000_000)
 _LONG = Try(near=True, relevancy=2, models=False, resources=10_000_000)
 _MODELS = Try(near=True, relevancy=2, models=True, resources=2_000_000)
 """Dear where the answer is no, as it often is of what is known at locations: not tried there."""
@@ -87,6 +88,7 @@ class Preservation:
         self._always = always
         self._until = until
         self.obligations = Obligations(unfolding, invariants)
+        self._guards = {guard_of_elements(name) for name in unfolding.setting.element_guards}
         self._windowed = [i for i in self.obligations.inside if self.obligations.asks_for_locks(i)]
         self._places = {number: self._place(number) for number in unfolding.nodes}
         self._order = list(unfolding.nodes)
@@ -114,6 +116,7 @@ class Preservation:
             return _Place(number, node, {}, TRUE, TRUE, (), ways)
         closed, defined = self._closed(node.step.world, node.here)
         claims = [(c, all_of(facts)) for c, facts in self.obligations.after(node)]
+        claims += [(c, TRUE) for c in node.claims if c.property in self._guards]
         assumed = self.obligations.of_world(node.step.world, node.here)
         return _Place(number, node, closed, defined, all_of(assumed), claims, ways)
 
@@ -220,33 +223,32 @@ class Preservation:
     ) -> bool:
         """Whether a claim about an invariant follows at a location: from what is known near it or, if that
         does not do, from farther away."""
-        everywhere = self._everywhere[place.number]
         open_, asked = goals, set()
-        for area in self._areas(place, name):
-            if area in asked:
+        for area, how in self._questions(place, name, models=models):
+            if (area, how) in asked:
                 continue
-            asked.add(area)
+            asked.add((area, how))
             solvers = self._solver(*area, place)
-            how = _LONG if area == (everywhere, everywhere) else _QUICK
             open_ = [part for part in open_ if not solvers.proves(given, part, (how,))]
             if not open_:
                 return True
-        if not models:
-            return False
-        near = self._near(place, self._all_known)
-        solvers = self._solver(near, near, place)
-        return all(solvers.proves(given, part, (_MODELS,)) for part in open_)
+        return False
 
-    def _areas(self, place: _Place, name: str | None) -> Iterator[_Area]:
-        """From near to far; some may be the same."""
+    def _questions(
+        self, place: _Place, name: str | None, *, models: bool
+    ) -> Iterator[tuple[_Area, Try]]:
+        """From near to far, and how to ask there; some may be the same."""
         windowed = any(i.name == name for i in self._windowed)
         own = self._near(place, (lambda p: name in p.known) if windowed else self._all_known)
-        yield own, own
+        yield (own, own), _QUICK
         near = self._near(place, self._all_known)
-        yield near, near
+        yield (near, near), _QUICK
+        yield (near, near), _EAGER
         everywhere = self._everywhere[place.number]
-        yield everywhere, near
-        yield everywhere, everywhere
+        yield (everywhere, near), _QUICK
+        yield (everywhere, everywhere), _LONG
+        if models:
+            yield (near, near), _MODELS
 
     def _all_known(self, place: _Place) -> bool:
         return place.node.step is not None and len(place.known) == len(self._windowed)

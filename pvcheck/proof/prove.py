@@ -33,7 +33,7 @@ from pvcheck.proof.invariants import Obligations
 from pvcheck.proof.parts import Part
 from pvcheck.proof.preservation import Preservation, Shown
 from pvcheck.proof.settings import axioms_of, settings
-from pvcheck.proof.stepping import Claim, guard_of_elements
+from pvcheck.proof.stepping import Claim
 from pvcheck.proof.theory import Theory
 from pvcheck.proof.unfold import unfold
 from pvcheck.proof.unfolding import Node
@@ -229,7 +229,7 @@ class Prover:
                         Failed(claim.property, claim.span, claim.what, self._part.operation)
                     )
         # Other parts rest on it.
-        failed += self._not_brought_along(ABOUT_LOCKS)
+        failed += self._not_brought_along(self._lost, ABOUT_LOCKS)
         return PartResult(
             self._part,
             proved,
@@ -240,7 +240,7 @@ class Prover:
             axioms=axioms_of(self._setting.theory),
         )
 
-    def _not_brought_along(self, properties: Sequence[str]) -> list[Failed]:
+    def _not_brought_along(self, lost: Iterable[str], properties: Sequence[str]) -> list[Failed]:
         """What other parts rest on and this one loses is open of each property."""
         cut, operation = self._part.cut, self._part.operation
         if cut is None:
@@ -248,14 +248,14 @@ class Prover:
         span = self._unfolding.nodes[cut].location.span
         return [
             Failed(property_, span, f"after {operation}: {name}", operation)
-            for name in self._lost
+            for name in lost
             for property_ in properties
         ]
 
     def with_invariants(
         self, result: PartResult, invariants: Sequence[Invariant], lacking: Collection[str]
     ) -> PartResult:
-        """The result, and what can be shown of invariants if all are assumed, with the candidates that are left.
+        """The result, and what can be shown of invariants if all are assumed, with the facts that are.
         ``lacking``: what is tried only if it cannot be shown without."""
         always = [*self._axioms.formulas, *self._alive.values()]
         preservation = Preservation(self._unfolding, invariants, Known(always), until=self._until)
@@ -264,20 +264,19 @@ class Prover:
             Failed(i.name, i.span, outside[i.name], None) for i in invariants if i.name in outside
         ]
         shown = self._initially(preservation.obligations)
-        shown += self._element_guards()
         steps = preservation.results(lacking)
         if lacking and not all(s.shown for s in steps):
             steps = preservation.results()
         shown += steps
-        guards = {guard_of_elements(name) for name in self._setting.element_guards}
         proved = Counter(result.proved)
-        proved.update(s.claim.property for s in shown if s.shown and s.claim.property not in guards)
+        names = {i.name for i in invariants}
+        proved.update(s.claim.property for s in shown if s.shown and s.claim.property in names)
         failed += [
             Failed(s.claim.property, s.claim.span, s.claim.what, self._part.operation)
             for s in shown
             if not s.shown
         ]
-        failed += self._not_brought_along([i.name for i in invariants])
+        failed += self._not_brought_along(sorted(result.lost), [i.name for i in invariants])
         return replace(
             result,
             proved=proved,
@@ -290,15 +289,6 @@ class Prover:
         return [
             Shown(claim, context.proves((*facts, *claim.given), claim.goal, TRIES))
             for claim, facts in obligations.initially()
-        ]
-
-    def _element_guards(self) -> list[Shown]:
-        guards = {guard_of_elements(name) for name in self._setting.element_guards}
-        return [
-            Shown(claim, context.proves(claim.given, claim.goal, TRIES))
-            for _, node, context in self._contexts()
-            for claim in node.claims
-            if claim.property in guards
         ]
 
     # Facts that are known
@@ -323,6 +313,17 @@ class Prover:
         if unknown := set(facts) - set(self._assumed):
             raise ValueError(min(unknown))
         self._alive = {name: term for name, term in self._assumed.items() if name in facts}
+
+    def rely_on(self, proved: Prover) -> None:
+        """Assume what was proved of the same part."""
+        facts = {(c.head, c.fact) for c in proved._unfolding.candidates if c.name in proved._alive}
+        self.assume(
+            [
+                c.name
+                for c in self._unfolding.candidates
+                if c.name in self._assumed and (c.head, c.fact) in facts
+            ]
+        )
 
     def obligations(self) -> Iterator[tuple[Context, list[Obligation]]]:
         """By location: all that has to follow there, so that the facts that are assumed come along and
@@ -409,19 +410,16 @@ def prove_part(
     """
     try:
         with _limited(budget.memory):
-            prover = Prover(
-                model,
-                part,
-                lost,
-                fixed,
-                guarded=guarded,
-                about_data=bool(invariants),
-                until=budget.until,
-            )
-            result = _proved(prover, known)
+            about_locks = Prover(model, part, lost, fixed, until=budget.until)
+            result = _proved(about_locks, known)
             if not invariants:
                 return result
-            return prover.with_invariants(result, invariants, lacking)
+            # Its own unfolding: locks are proved sooner where less is said of data.
+            about_data = Prover(
+                model, part, lost, fixed, guarded=guarded, about_data=True, until=budget.until
+            )
+            about_data.rely_on(about_locks)
+            return about_data.with_invariants(result, invariants, lacking)
     except OutsideFragment as outside:
         what = f"{outside.what} is outside the fragment"
     except z3.Z3Exception as error:

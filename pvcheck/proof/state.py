@@ -330,12 +330,18 @@ def element_guards(theory: Theory) -> dict[str, ElementGuard]:
     return found
 
 
-def kept_elements(world: World, variable: str, old: Value, new: Value) -> Any:
-    """That the thread holds the own locks of all elements that one value has and the other has not."""
-    guard = world.setting.element_guards[variable]
-    e = world.theory.constants("e", inner(world.theory.variables[variable].type))
-    held = world.exclusive[guard.lock](*e[guard.leaves])
-    return z3.ForAll(list(e), any_of([as_often(old, new, e), held]))
+def kept_elements(before: World, after: World) -> Iterator[tuple[str, Any]]:
+    """By shared variable with an element guard, if the step may change it: that the thread holds the own locks of
+    all elements that come or go, as is assumed."""
+    for name, guard in before.setting.element_guards.items():
+        if after.heap[name] is before.heap[name]:
+            continue
+        theory = before.theory
+        index = theory.variable_index(name)
+        e = theory.constants("e", inner(theory.variables[name].type))
+        old, new = before.heap[name](*index), after.heap[name](*index)
+        held = after.exclusive[guard.lock](*e[guard.leaves])
+        yield name, z3.ForAll([*index, *e], any_of([as_often(old, new, e), held]))
 
 
 def owned(setting: Setting, state: ThreadState | World, variable: Variable, index: Terms) -> Any:

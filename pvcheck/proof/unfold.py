@@ -15,14 +15,13 @@ from typing import Any
 
 import z3
 
-from pvcheck.model.code import Code
 from pvcheck.model.model import DEADLOCK, FINISHED, Location, LockKind, LockOrder, ThreadFamily
 from pvcheck.model.types import LockSet, Type
 from pvcheck.proof.candidate import Entry, Template
 from pvcheck.proof.execute import Executor
 from pvcheck.proof.flow import Changes, Loop, flow
-from pvcheck.proof.state import Setting, ThreadState, World
-from pvcheck.proof.stepping import Claim
+from pvcheck.proof.state import Setting, ThreadState, World, kept_elements
+from pvcheck.proof.stepping import Claim, guard_of_elements
 from pvcheck.proof.templates import at_cut, meetings, templates
 from pvcheck.proof.traversal import takes
 from pvcheck.proof.unfolding import Arrival, Candidate, Check, Node, Unfolding
@@ -99,6 +98,16 @@ class _Unfolder:
         assert node.state is not None
         step = node.step = self._executor.step(node.state, code)
         for end in step.ends:
+            node.claims += [
+                Claim(
+                    guard_of_elements(name),
+                    end.given,
+                    goal,
+                    node.location.span,
+                    f"who changes {name} holds the lock of what comes or goes",
+                )
+                for name, goal in kept_elements(step.world, end.world)
+            ]
             if end.target == FINISHED:
                 node.claims += [
                     Claim(
@@ -200,9 +209,9 @@ class _Unfolder:
         location: Location,
         changes: Changes,
         state: ThreadState,
-        body: tuple[Code, ...] = (),
+        inside: frozenset[int] = frozenset(),
     ) -> Entry:
-        return Entry(self._setting, location, changes, state, self._takes, body)
+        return Entry(self._setting, location, changes, state, self._takes, inside)
 
     def _candidate(self, template: Template, node: Node, state: ThreadState) -> Candidate | None:
         formula = template.formula(state)
@@ -211,7 +220,7 @@ class _Unfolder:
         number = node.location.number
         literal = z3.Bool(self._theory.unique(f"candidate{number}.{template.name}"))
         name = self._place(node.location) + template.name
-        candidate = Candidate(number, name, literal, template.about_data)
+        candidate = Candidate(number, name, literal, template.name, template.about_data)
         self._candidates.append(candidate)
         node.facts.append(z3.Implies(z3.And(node.here, literal), formula))
         node.sums_up = True
@@ -355,7 +364,7 @@ class _Unfolder:
         if is_cut:
             found = at_cut(self._entry(location, changes, entry))
         else:
-            found, facts = templates(self._entry(location, changes, entry, loop.body))
+            found, facts = templates(self._entry(location, changes, entry, loop.inside))
             arrived.facts += facts
         pairs = []
         for template in found:

@@ -21,6 +21,8 @@ class Candidate:
     """No other in the part has it. Where nothing has changed it is the same in another version of the specification."""
     literal: Any
     """True as long as it is assumed."""
+    fact: str
+    """What it says; no other of the same head says it."""
     about_data: bool = False
     """Whether only invariants need it."""
 

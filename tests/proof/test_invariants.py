@@ -47,6 +47,8 @@ def test_proved(path: Path) -> None:
             "for p in pages(r) ascending { remove",
             "for p in pages(r) - {Page(0)} ascending { remove",
         ),
+        ("proved_promotion", "pte[m][v] = p;", ""),
+        ("proved_promotion", "{ remove(pv_list[p], Entry(m, va_at(g, p))); }", "{ }"),
         (
             "proved_transfer",
             "    lock_run(r);\n    mapped[m][r] = true;",
