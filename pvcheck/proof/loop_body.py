@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,9 @@ from pvcheck.proof.traversal import Over
 
 _COMES = (Op.APPEND, Op.PREPEND, Op.INSERT)
 _GOES = (Op.REMOVE, Op.DISCARD)
-
+_MOST = 2_000
+"""Parts of expressions that are looked at for one: locals in terms of others may double with each."""
+_ALTERNATIVES = 16
 
 TURN = -1
 """The number of a binder: the element whose turn it is."""
@@ -40,6 +43,7 @@ class Body:
         self._entry = entry
         self._assigns = [n for n in nodes(entry.body) if isinstance(n, Assign)]
         self._otherwise = {n.slot for n in nodes(entry.body) if isinstance(n, Pick | ForEach)}
+        self._left = _MOST
 
     @cached_property
     def _values(self) -> dict[int, list[Expr]]:
@@ -92,13 +96,20 @@ class Body:
 
     def _resolve(self, expr: Expr, over: Over) -> Expr | None:
         """In terms of what the loop does not change, and of the element whose turn it is."""
+        self._left = _MOST
         try:
             return self._in_terms(expr, over)
         except _NotConstant:
             return None
 
+    def _look(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise _NotConstant
+
     def _in_terms(self, expr: Expr, over: Over, inside: frozenset[int] = frozenset()) -> Expr:
         """``inside``: of the values of which locals it is a part."""
+        self._look()
         match expr:
             case Read():
                 raise _NotConstant
@@ -124,7 +135,12 @@ class Body:
                     leaves = self._leaves(then), self._leaves(otherwise)
                     if leaves[0] == leaves[1]:
                         continue
-                    for now in self._now(condition, over):
+                    self._left = _MOST
+                    try:
+                        found = self._now(condition, over)
+                    except _NotConstant:
+                        continue
+                    for now in found:
                         if Bound(TURN, over.type) in nodes(now):
                             yield now, leaves[1]
 
@@ -135,6 +151,7 @@ class Body:
 
     def _now(self, expr: Expr, over: Over, inside: frozenset[int] = frozenset()) -> list[Expr]:
         """What the expression may have been in the turn of the element, were nothing changed since."""
+        self._look()
         match expr:
             case Local(slot=slot) if slot == over.turn:
                 return [Bound(TURN, over.type)]
@@ -144,6 +161,8 @@ class Body:
                 values = self._values.get(slot, [])
                 return [e for v in values for e in self._now(v, over, inside | {slot})]
         each = [self._now(part, over, inside) for part in parts(expr)]
+        if math.prod(map(len, each)) > _ALTERNATIVES:
+            raise _NotConstant
         return [_with_parts(expr, chosen) for chosen in product(*each)]
 
 
@@ -153,4 +172,4 @@ def _with_parts(expr: Expr, chosen: tuple[Expr, ...]) -> Expr:
 
 
 class _NotConstant(Exception):
-    """It is something else in each turn."""
+    """It is something else in each turn, or too much to look at."""

@@ -248,6 +248,7 @@ class Preservation:
         yield (everywhere, near), _QUICK
         yield (everywhere, everywhere), _LONG
         if models:
+            yield (everywhere, near), _LONG
             yield (near, near), _MODELS
 
     def _all_known(self, place: _Place) -> bool:

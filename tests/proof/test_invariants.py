@@ -64,3 +64,26 @@ def test_not_proved_when_broken(spec: str, right: str, wrong: str) -> None:
     wrong = violated(instances(model)) & names(model)
     assert wrong
     assert not proved(model) & wrong
+
+
+def test_locals_that_double_what_they_are_made_of_take_no_time() -> None:
+    doubled = "\n".join(f"let x{n + 1} = x{n} == x{n};" for n in range(60))
+    model = model_of_text(f"""
+        system doubled;
+        ordered sort P;
+        lock m[P]: mutex;
+        var x[p: P]: bool = false guarded by m[p];
+        op look() {{
+          for p in P ascending {{
+            acquire m[p];
+            let x0 = x[p];
+            {doubled}
+            release m[p];
+            if x60 {{ return; }}
+          }}
+        }}
+        invariant never(p: P): !x[p];
+        thread t {{ while true {{ look(); }} }}
+        """)
+
+    assert "never" in proved(model)
