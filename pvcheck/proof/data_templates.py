@@ -5,7 +5,7 @@ Only invariants need these candidates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import product
 from typing import Any
@@ -39,6 +39,8 @@ from pvcheck.proof.values import (
 from pvcheck.proof.variables import as_often, mentions, same_value
 from pvcheck.proof.z3_terms import for_all
 
+Formula = Callable[[ThreadState], Any]
+
 
 def data(entry: Entry, overs: Sequence[Over]) -> Iterator[Template]:
     """Candidates about what the loop writes, or others may write while it does not hold the lock."""
@@ -48,10 +50,10 @@ def data(entry: Entry, overs: Sequence[Over]) -> Iterator[Template]:
             yield from _kept(entry, variable, written=written)
     body = Body(entry)
     for over in overs:
-        yield from _of_turn(entry, over, body)
+        yield from _known(entry, _of_turn(entry, over, body))
         yield from _transfers(entry, over, body)
-        yield from _tests(entry, over, body)
-        yield from _results(entry, over, body)
+        yield from _known(entry, _tests(entry, over, body))
+        yield from _known(entry, _results(entry, over, body))
 
 
 # Elements that stay
@@ -113,7 +115,7 @@ def _unchanged(entry: Entry, type_: Type) -> list[int]:
 
 def _comparison(
     entry: Entry, variable: Variable, at: dict[int, int], how: Callable[[Value, Value], Any]
-) -> Callable[[ThreadState], Any]:
+) -> Formula:
     """``at``: by binder, the local that is its value."""
     theory, was = entry.setting.theory, entry.state.heap[variable.name]
 
@@ -139,8 +141,9 @@ def _comparison(
 def _transfers(entry: Entry, over: Over, body: Body) -> Iterator[Template]:
     for transfer in body.transfers(over):
         name = f"{transfer.variable.name} by {entry.setting.family.locals[over.turn].name}"
+        turn = entry.setting.theory.constants("x", over.type)
         try:
-            _element(entry, over, transfer, entry.state)
+            _element(entry, over, transfer, entry.state, turn)
         except OutsideFragment:
             continue
         gone = not transfer.comes
@@ -167,19 +170,36 @@ class _Seen(Nothing):
         return found
 
 
-def _of_turn(entry: Entry, over: Over, body: Body) -> Iterator[Template]:
-    locals_ = entry.setting.family.locals
-    for slot, value in body.of_turn(over):
+def _known(entry: Entry, candidates: Iterable[tuple[str, Formula]]) -> Iterator[Template]:
+    """Those of which no part is unknown."""
+    for name, formula in candidates:
         try:
-            formula = _equals(entry, over, slot, value)
             formula(entry.state)
         except OutsideFragment:
             continue
-        name = f"{locals_[slot].name} by {locals_[over.turn].name}"
         yield Template(name, formula, True)
 
 
-def _equals(entry: Entry, over: Over, slot: int, value: Expr) -> Callable[[ThreadState], Any]:
+def _for_past_turns(entry: Entry, over: Over, fact: Callable[[ThreadState, Terms], Any]) -> Formula:
+    """``fact``: of a state, and an element of the set."""
+
+    def formula(state: ThreadState) -> Any:
+        turn = entry.setting.theory.constants("x", over.type)
+        holds = fact(state, turn)
+        past = turn_past(entry.setting, state, over, turn)
+        return z3.ForAll(list(turn), implies(past, holds))
+
+    return formula
+
+
+def _of_turn(entry: Entry, over: Over, body: Body) -> Iterator[tuple[str, Formula]]:
+    locals_ = entry.setting.family.locals
+    for slot, value in body.of_turn(over):
+        name = f"{locals_[slot].name} by {locals_[over.turn].name}"
+        yield name, _equals(entry, over, slot, value)
+
+
+def _equals(entry: Entry, over: Over, slot: int, value: Expr) -> Formula:
     type_ = entry.setting.family.locals[slot].type
 
     def formula(state: ThreadState) -> Any:
@@ -209,51 +229,37 @@ def _evaluated(
 # What past turns have made sure of
 
 
-def _tests(entry: Entry, over: Over, body: Body) -> Iterator[Template]:
+def _tests(entry: Entry, over: Over, body: Body) -> Iterator[tuple[str, Formula]]:
     for number, (condition, truth) in enumerate(body.tests(over), 1):
-        formula = _passed(entry, over, condition, truth=truth)
-        try:
-            formula(entry.state)
-        except OutsideFragment:
-            continue
         name = f"test {number} by {entry.setting.family.locals[over.turn].name}"
-        yield Template(name, formula, True)
+        yield name, _passed(entry, over, condition, truth=truth)
 
 
-def _passed(
-    entry: Entry, over: Over, condition: Expr, *, truth: bool
-) -> Callable[[ThreadState], Any]:
-    def formula(state: ThreadState) -> Any:
-        turn = entry.setting.theory.constants("x", over.type)
+def _passed(entry: Entry, over: Over, condition: Expr, *, truth: bool) -> Formula:
+    def passed(state: ThreadState, turn: Terms) -> Any:
         [holds] = _evaluated(entry, over, (condition, condition.type), state, turn)
-        past = turn_past(entry.setting, state, over, turn)
-        return z3.ForAll(list(turn), implies(past, holds if truth else negation(holds)))
+        return holds if truth else negation(holds)
 
-    return formula
+    return _for_past_turns(entry, over, passed)
 
 
 # What past turns have left
 
 
-def _results(entry: Entry, over: Over, body: Body) -> Iterator[Template]:
+def _results(entry: Entry, over: Over, body: Body) -> Iterator[tuple[str, Formula]]:
     for variable, index, value in body.results(over):
-        formula = _left(entry, over, variable, (index, value))
-        try:
-            formula(entry.state)
-        except OutsideFragment:
-            continue
         name = f"{variable.name} by {entry.setting.family.locals[over.turn].name} left"
-        yield Template(name, formula, True)
+        yield name, _left(entry, over, variable, (index, value))
 
 
 def _left(
     entry: Entry, over: Over, variable: Variable, assigned: tuple[Sequence[Expr], Expr]
-) -> Callable[[ThreadState], Any]:
-    types = entry.setting.theory.binder_types(variable.name)
+) -> Formula:
+    theory = entry.setting.theory
+    types = theory.binder_types(variable.name)
     index, value = assigned
 
-    def formula(state: ThreadState) -> Any:
-        turn = entry.setting.theory.constants("x", over.type)
+    def left(state: ThreadState, turn: Terms) -> Any:
         at = [
             term
             for expr in zip(index, types, strict=True)
@@ -261,25 +267,21 @@ def _left(
         ]
         found = _evaluated(entry, over, (value, variable.type), state, turn)
         now = state.heap[variable.name](*at)
-        left = entry.setting.theory.shape(variable.type, list(found))
-        past = turn_past(entry.setting, state, over, turn)
-        same = same_value(entry.setting.theory, now, left, variable.type)
-        return z3.ForAll(list(turn), implies(past, same))
+        return same_value(theory, now, theory.shape(variable.type, list(found)), variable.type)
 
-    return formula
+    return _for_past_turns(entry, over, left)
 
 
 def _element(
-    entry: Entry, over: Over, transfer: Transfer, state: ThreadState
-) -> tuple[Terms, Terms]:
-    """A constant for an element of the set, and what comes or goes in its turn.
+    entry: Entry, over: Over, transfer: Transfer, state: ThreadState, turn: Terms
+) -> Terms:
+    """What comes or goes in the turn of an element of the set.
 
     Raises:
         OutsideFragment: that is unknown.
     """
-    turn = entry.setting.theory.constants("x", over.type)
     type_ = inner(transfer.variable.type)
-    return turn, _evaluated(entry, over, (transfer.element, type_), state, turn)
+    return _evaluated(entry, over, (transfer.element, type_), state, turn)
 
 
 def _past(
@@ -289,26 +291,26 @@ def _past(
     of: Function | None = None,
     *,
     there: bool = True,
-) -> Callable[[ThreadState], Any]:
+) -> Formula:
     """The elements of past turns are there, or not. ``of``: the variable at another time."""
 
-    def formula(state: ThreadState) -> Any:
-        turn, element = _element(entry, over, transfer, state)
+    def past(state: ThreadState, turn: Terms) -> Any:
+        element = _element(entry, over, transfer, state, turn)
         heap = state.heap[transfer.variable.name] if of is None else of
         inside = members(heap(*turn))(*element)
-        past = turn_past(entry.setting, state, over, turn)
-        return z3.ForAll(list(turn), implies(past, inside if there else negation(inside)))
+        return inside if there else negation(inside)
 
-    return formula
+    return _for_past_turns(entry, over, past)
 
 
-def _else_same(entry: Entry, over: Over, transfer: Transfer) -> Callable[[ThreadState], Any]:
+def _else_same(entry: Entry, over: Over, transfer: Transfer) -> Formula:
     """No others have."""
     variable = transfer.variable
     was = entry.state.heap[variable.name]
 
     def formula(state: ThreadState) -> Any:
-        turn, element = _element(entry, over, transfer, state)
+        turn = entry.setting.theory.constants("x", over.type)
+        element = _element(entry, over, transfer, state, turn)
         e = entry.setting.theory.constants("e", inner(variable.type))
         now = state.heap[variable.name](*turn)
         past = turn_past(entry.setting, state, over, turn)
